@@ -2,12 +2,12 @@ package quorum
 
 import "fmt"
 
-// CompanionID names a companion: upper case letters, digits, '_' and '-', at most 64.
+// CompanionID names a companion: upper case letters, digits, '_' and '-', at most 32.
 type CompanionID string
 
 // Valid reports whether id is well formed.
 func (id CompanionID) Valid() bool {
-	if len(id) == 0 || len(id) > 64 {
+	if len(id) == 0 || len(id) > 32 {
 		return false
 	}
 	for i := range len(id) {
@@ -49,9 +49,11 @@ type Companion struct {
 func (c *Companion) Validate() error {
 	switch {
 	case !c.ID.Valid():
-		return fmt.Errorf("companion id %q: want 1 to 64 of A-Z, 0-9, _ and -, starting with a letter or digit", c.ID)
+		return fmt.Errorf("companion id %q: want 1 to 32 of A-Z, 0-9, _ and -, starting with a letter or digit", c.ID)
 	case c.Provider == "" || c.Vendor == "" || c.Family == "":
 		return fmt.Errorf("companion %s: provider, vendor and family are required", c.ID)
+	case len(c.Model) > 64 || len(c.Vendor) > 32 || len(c.Family) > 32:
+		return fmt.Errorf("companion %s: model (64), vendor or family (32) is too long", c.ID)
 	case c.Tier < Research || c.Tier > Critical:
 		return fmt.Errorf("companion %s: tier is required", c.ID)
 	case c.Weight < 0 || c.Weight > One:
