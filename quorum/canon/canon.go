@@ -184,3 +184,12 @@ func lessUTF16(a, b string) bool {
 	}
 	return len(ua) < len(ub)
 }
+
+// AppendInt appends v in its shortest form. It panics beyond 2^53: the value
+// would not survive other readers.
+func AppendInt(dst []byte, v int64) []byte {
+	if v > MaxInt || v < -MaxInt {
+		panic("bug: integer beyond 2^53 in canonical JSON")
+	}
+	return strconv.AppendInt(dst, v, 10)
+}

@@ -1,0 +1,173 @@
+// Package state is everything that records fold to, in one value: the policy in
+// force, the roster, and what its members have earned. The gateway seats panels
+// from it; an auditor who folds the same ledger has the same value, to the byte.
+//
+// A [State] is immutable. [State.Apply] gives the next one and shares what did
+// not change, so that a deliberation may keep the one it was seated from.
+package state
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/kaizen-os/deliberation/quorum"
+	"github.com/kaizen-os/deliberation/quorum/canon"
+	"github.com/kaizen-os/deliberation/quorum/roster"
+	"github.com/kaizen-os/deliberation/quorum/standing"
+)
+
+// Version of the fold. A snapshot of another version is not used: the ledger is
+// folded anew.
+const Version = 1
+
+// State is what the first Size records of a ledger come to.
+type State struct {
+	Size   uint64
+	At     int64 // time of the last record, UTC milliseconds
+	Policy *quorum.Policy
+	Roster *roster.Roster
+}
+
+// ErrFold is a record that cannot follow the ones before it.
+var ErrFold = errors.New("fold")
+
+// Apply folds the record at index Size.
+func (s *State) Apply(at int64, rec quorum.Record) (*State, error) {
+	next := *s
+	next.Size++
+	if at < s.At {
+		return nil, fmt.Errorf("%w: record %d is stamped %d, before %d", ErrFold, s.Size, at, s.At)
+	}
+	next.At = at
+	var err error
+	switch r := rec.(type) {
+	case *quorum.Activation:
+		next.Policy = r.Policy
+	case *quorum.Founding:
+		next.Roster, err = s.Roster.Found(r)
+	case *quorum.Withdrawal:
+		next.Roster, err = s.Roster.Withdraw(r.Companion)
+	case *quorum.Proof:
+		if s.Policy == nil {
+			return nil, fmt.Errorf("%w: deliberation at %d before any policy", ErrFold, s.Size)
+		}
+		next.Roster = agree(s, r.Kind, r.Ballots)
+	case *quorum.Completion:
+		if r.Observed {
+			next.Roster = agree(s, r.Kind, r.Ballots)
+		}
+	case *quorum.CacheHits:
+	default:
+		return nil, fmt.Errorf("%w: %w: %s", ErrFold, quorum.ErrRecordType, rec.Type())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: record %d: %w", ErrFold, s.Size, err)
+	}
+	return &next, nil
+}
+
+// agree gives each companion of a whole panel a soft outcome: did the others,
+// without it, lead with its answer? Only for choice, number and short answers,
+// and never for votes (DESIGN §4.4).
+func agree(s *State, kind quorum.Kind, ballots []quorum.Testimony) *roster.Roster {
+	if kind != quorum.Choice && kind != quorum.Number && kind != quorum.Short {
+		return s.Roster
+	}
+	voted := 0
+	for i := range ballots {
+		if ballots[i].Outcome == quorum.Unneeded {
+			return s.Roster // not a whole panel
+		}
+		if compares(&ballots[i]) {
+			voted++
+		}
+	}
+	if voted < 3 {
+		return s.Roster // two others at least, or agreement says nothing
+	}
+	return s.Roster.Earn(func(m *roster.Member) *standing.Reliability {
+		for i := range ballots {
+			if b := &ballots[i]; b.Companion == m.ID && compares(b) {
+				return m.Standing.Agreed(s.Policy, kind, othersLead(ballots, i) == b.Tag)
+			}
+		}
+		return nil
+	})
+}
+
+func compares(b *quorum.Testimony) bool {
+	return b.Counted && !b.Shadow && b.Position >= 0 && b.Tag != (quorum.KeyTag{})
+}
+
+// othersLead is the answer that weighs most among all ballots but the one left out.
+func othersLead(ballots []quorum.Testimony, out int) quorum.KeyTag {
+	var best quorum.KeyTag
+	var weight quorum.PPM = -1
+	for i := range ballots {
+		if i == out || !compares(&ballots[i]) {
+			continue
+		}
+		var sum quorum.PPM
+		for j := range ballots {
+			if j != out && compares(&ballots[j]) && ballots[j].Tag == ballots[i].Tag {
+				sum += ballots[j].Earned
+			}
+		}
+		if sum > weight {
+			best, weight = ballots[i].Tag, sum
+		}
+	}
+	return best
+}
+
+// Append appends a snapshot of s as canonical JSON.
+func (s *State) Append(dst []byte) []byte {
+	dst = append(dst, `{"at":`...)
+	dst = canon.AppendInt(dst, s.At)
+	if s.Policy != nil {
+		dst = append(dst, `,"policy":`...)
+		dst = append(dst, s.Policy.Canonical()...)
+	}
+	dst = append(dst, `,"roster":`...)
+	dst = s.Roster.Append(dst)
+	dst = append(dst, `,"size":`...)
+	dst = canon.AppendInt(dst, int64(s.Size))
+	dst = append(dst, `,"version":`...)
+	dst = canon.AppendInt(dst, Version)
+	return append(dst, '}')
+}
+
+// ErrSnapshot is a snapshot that cannot be used.
+var ErrSnapshot = errors.New("state snapshot")
+
+// Read reads a snapshot that Append wrote.
+func Read(snapshot []byte) (*State, error) {
+	s := new(State)
+	version := int64(0)
+	r := canon.NewReader(snapshot)
+	r.Object(func(key []byte) {
+		switch string(key) {
+		case "at":
+			s.At = r.Int()
+		case "policy":
+			p, err := quorum.ParsePolicy(r.Raw())
+			if err != nil {
+				r.Fail("%v", err)
+			}
+			s.Policy = p
+		case "roster":
+			s.Roster = roster.Read(r)
+		case "size":
+			s.Size = uint64(r.Int())
+		case "version":
+			version = r.Int()
+		}
+	})
+	if err := r.End(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	if version != Version {
+		return nil, fmt.Errorf("%w: version %d, this program folds version %d", ErrSnapshot, version, Version)
+	}
+	return s, nil
+}
