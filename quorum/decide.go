@@ -18,17 +18,18 @@ const (
 // give the same verdict on every machine, in any order but for the last tie,
 // which the earlier seat wins.
 func (p *Policy) Decide(q *Question, ballots []Ballot) Verdict {
-	t := p.Tier(q.Tier)
 	for i := range ballots {
-		gate(q, t, &ballots[i])
+		p.Gate(q, &ballots[i])
 	}
 	var room [8]Position
 	positions := findPositions(p, q, ballots, room[:0])
 	return p.judge(q, ballots, positions)
 }
 
-// gate decides whether b counts, and if not, why.
-func gate(q *Question, t *TierPolicy, b *Ballot) {
+// Gate decides whether b counts, and if not, why. A reason that is there already
+// stands.
+func (p *Policy) Gate(q *Question, b *Ballot) {
+	t := p.Tier(q.Tier)
 	b.Position = -1
 	b.Counted = false
 	switch {

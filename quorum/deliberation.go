@@ -89,7 +89,7 @@ type Message struct {
 type Deliberation struct {
 	ID        string // "dlb_" and a ULID
 	Client    string // the caller's name; never in the ledger in clear
-	Prompt    string // the prompt, or the last user message
+	Prompt    string // the prompt, or the whole conversation's text
 	Messages  []Message
 	Tier      Tier
 	Chamber   string

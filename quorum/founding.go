@@ -8,11 +8,14 @@ import (
 	"github.com/kaizen-os/deliberation/quorum/canon"
 )
 
+// Operator is the actor of what the operator's configuration says.
+const Operator = "operator"
+
 // A Founding enters a companion, or what the operator's file now says of it.
 // Status and tier hold for a companion the ledger does not know; for one it
 // knows they stand as the ledger has decided since.
 type Founding struct {
-	Actor     string // who did it: "operator"
+	Actor     string // who did it, such as [Operator]
 	Companion Companion
 }
 

@@ -22,10 +22,11 @@ const Version = 1
 
 // State is what the first Size records of a ledger come to.
 type State struct {
-	Size   uint64
-	At     int64 // time of the last record, UTC milliseconds
-	Policy *quorum.Policy
-	Roster *roster.Roster
+	Size       uint64
+	At         int64 // time of the last record, UTC milliseconds
+	Policy     *quorum.Policy
+	PolicySeed [32]byte // digest of the operator's policy that was last recorded
+	Roster     *roster.Roster
 }
 
 // ErrFold is a record that cannot follow the ones before it.
@@ -43,6 +44,9 @@ func (s *State) Apply(at int64, rec quorum.Record) (*State, error) {
 	switch r := rec.(type) {
 	case *quorum.Activation:
 		next.Policy = r.Policy
+		if r.Actor == quorum.Operator {
+			next.PolicySeed = r.Policy.Digest()
+		}
 	case *quorum.Founding:
 		next.Roster, err = s.Roster.Found(r)
 	case *quorum.Withdrawal:
@@ -127,6 +131,8 @@ func (s *State) Append(dst []byte) []byte {
 	if s.Policy != nil {
 		dst = append(dst, `,"policy":`...)
 		dst = append(dst, s.Policy.Canonical()...)
+		dst = append(dst, `,"policySeed":`...)
+		dst = canon.AppendHex(dst, s.PolicySeed[:])
 	}
 	dst = append(dst, `,"roster":`...)
 	dst = s.Roster.Append(dst)
@@ -155,6 +161,8 @@ func Read(snapshot []byte) (*State, error) {
 				r.Fail("%v", err)
 			}
 			s.Policy = p
+		case "policySeed":
+			r.Hex(s.PolicySeed[:])
 		case "roster":
 			s.Roster = roster.Read(r)
 		case "size":

@@ -1,0 +1,54 @@
+package load
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// allocations is how much a Go program has allocated since it began.
+type allocations struct{ objects, bytes float64 }
+
+// scrape reads them from a Prometheus endpoint of the program.
+func scrape(url string) (allocations, error) {
+	var request fasthttp.Request
+	var response fasthttp.Response
+	request.SetRequestURI(url)
+	client := fasthttp.Client{MaxResponseBodySize: 16 << 20}
+	defer client.CloseIdleConnections()
+	if err := client.DoTimeout(&request, &response, 5*time.Second); err != nil {
+		return allocations{}, fmt.Errorf("load: metrics: %w", err)
+	}
+	if response.StatusCode() != fasthttp.StatusOK {
+		return allocations{}, fmt.Errorf("load: metrics: status %d", response.StatusCode())
+	}
+	return parseMetrics(response.Body())
+}
+
+func parseMetrics(text []byte) (a allocations, err error) {
+	found := 0
+	for line := range bytes.Lines(text) {
+		name, value, _ := bytes.Cut(bytes.TrimSpace(line), []byte(" "))
+		var into *float64
+		switch string(name) {
+		case "go_memstats_mallocs_total":
+			into = &a.objects
+		case "go_memstats_alloc_bytes_total":
+			into = &a.bytes
+		default:
+			continue
+		}
+		if *into, err = strconv.ParseFloat(string(value), 64); err != nil {
+			return allocations{}, fmt.Errorf("load: metrics: %s is no number", name)
+		}
+		found++
+	}
+	if found < 2 {
+		return allocations{}, errors.New("load: metrics: no go_memstats")
+	}
+	return a, nil
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+
+	"github.com/kaizen-os/deliberation/quorum"
+)
+
+// A leaf is one value of the file; its node is nil when the key is not there.
+type leaf struct{ node ast.Node }
+
+// UnmarshalYAML keeps the node; [resolver] reads it.
+func (l *leaf) UnmarshalYAML(node ast.Node) error {
+	l.node = node
+	return nil
+}
+
+// A secretRef says where a secret is: {env: NAME} or {file: PATH}.
+type secretRef struct {
+	at   *token.Token
+	Env  leaf `yaml:"env"`
+	File leaf `yaml:"file"`
+}
+
+// UnmarshalYAML refuses anything but a mapping in words that help whoever wrote
+// the key itself there, and do not repeat it.
+func (s *secretRef) UnmarshalYAML(node ast.Node) error {
+	type plain secretRef // without this method
+	switch node.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		if err := yaml.NodeToValue(node, (*plain)(s), yaml.Strict()); err != nil {
+			return err
+		}
+		s.at = node.GetToken()
+		return nil
+	}
+	return &yaml.SyntaxError{Message: "key: want {env: NAME} or {file: PATH}, never the key itself", Token: node.GetToken()}
+}
+
+// A Secret is a value that no log, error or dump shows.
+type Secret struct{ value string }
+
+const redacted = "[secret]"
+
+// newSecret makes a Secret of a value that was read from where secrets are kept.
+func newSecret(value string) Secret { return Secret{value} }
+
+// Reveal gives the value, for the one place that sends it.
+func (s Secret) Reveal() string { return s.value }
+
+// Empty reports whether there is none.
+func (s Secret) Empty() bool { return s.value == "" }
+
+func (s Secret) String() string               { return redacted }
+func (s Secret) GoString() string             { return redacted }
+func (s Secret) Format(f fmt.State, _ rune)   { io.WriteString(f, redacted) }
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (s Secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
+
+// The readers of one value. Each gives the default when the key is not there,
+// and notes a problem when the value is not of its type.
+
+func (r *resolver) text(l leaf, path, absent string) string {
+	switch n := l.node.(type) {
+	case nil, *ast.NullNode:
+		return absent
+	case *ast.StringNode:
+		return n.Value
+	case *ast.IntegerNode, *ast.FloatNode:
+		return n.GetToken().Value // a model or weight that YAML takes for a number
+	}
+	r.problem(l, path, "want a string")
+	return absent
+}
+
+func (r *resolver) required(l leaf, path string) string {
+	before := len(r.problems)
+	s := r.text(l, path, "")
+	if s == "" && len(r.problems) == before {
+		r.problem(l, path, "must be given")
+	}
+	return s
+}
+
+func (r *resolver) oneOf(l leaf, path string, names []string, absent string) string {
+	s := r.text(l, path, "")
+	if s == "" || slices.Contains(names, s) {
+		if s == "" {
+			return absent
+		}
+		return s
+	}
+	r.problem(l, path, "unknown %q; want one of %s", s, strings.Join(names, ", "))
+	return absent
+}
+
+func (r *resolver) tier(l leaf, path string, absent quorum.Tier) quorum.Tier {
+	s := r.text(l, path, "")
+	if s == "" {
+		return absent
+	}
+	t, err := quorum.ParseTier(s)
+	if err != nil {
+		r.problem(l, path, "%v", err)
+	}
+	return t
+}
+
+func (r *resolver) boolean(l leaf, path string) bool {
+	switch n := l.node.(type) {
+	case nil, *ast.NullNode:
+		return false
+	case *ast.BoolNode:
+		return n.Value
+	}
+	r.problem(l, path, "want true or false")
+	return false
+}
+
+func (r *resolver) count(l leaf, path string, least, most, absent int) int {
+	switch n := l.node.(type) {
+	case nil, *ast.NullNode:
+		return absent
+	case *ast.IntegerNode:
+		if v, err := strconv.Atoi(n.GetToken().Value); err == nil && v >= least && v <= most {
+			return v
+		}
+	}
+	r.problem(l, path, "want a whole number from %d to %d", least, most)
+	return absent
+}
+
+func (r *resolver) decimal(l leaf, path string, least, most, absent float64) float64 {
+	switch n := l.node.(type) {
+	case nil, *ast.NullNode:
+		return absent
+	case *ast.IntegerNode, *ast.FloatNode:
+		if v, err := strconv.ParseFloat(n.GetToken().Value, 64); err == nil && v >= least && v <= most {
+			return v
+		}
+	}
+	r.problem(l, path, "want a number from %g to %g", least, most)
+	return absent
+}
+
+func (r *resolver) duration(l leaf, path string, absent time.Duration) time.Duration {
+	switch n := l.node.(type) {
+	case nil, *ast.NullNode:
+		return absent
+	case *ast.StringNode:
+		if v, err := time.ParseDuration(n.Value); err == nil && v >= time.Millisecond && v <= maxDeadline {
+			return v
+		}
+	}
+	r.problem(l, path, "want a duration with its unit, from 1ms to %s, such as 20s", maxDeadline)
+	return absent
+}
+
+func (r *resolver) keyHash(l leaf, path string) (sum [32]byte) {
+	before := len(r.problems)
+	s := r.text(l, path, "")
+	if len(r.problems) > before {
+		return sum
+	}
+	raw, err := hex.DecodeString(s)
+	if err != nil || len(raw) != len(sum) {
+		r.problem(l, path, "want the key's SHA-256 as 64 hex digits in quotes (printf %%s \"$KEY\" | sha256sum)")
+		return sum
+	}
+	return [32]byte(raw)
+}
+
+// httpURL checks a URL and gives its host.
+func (r *resolver) httpURL(l leaf, path, text string) (host string) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		r.problem(l, path, "want a URL that starts with https:// or http://")
+	case u.User != nil:
+		r.problem(l, path, "holds credentials; give them under key, by env or file")
+	case u.RawQuery != "" || u.Fragment != "":
+		r.problem(l, path, "want a URL without query or fragment")
+	default:
+		return u.Host
+	}
+	return ""
+}
+
+// secret reads the value that ref names. What is wrong names the variable or
+// the file, never what is in it.
+func (r *resolver) secret(ref *secretRef, path string) Secret {
+	if ref.at == nil {
+		return Secret{}
+	}
+	name, from := r.text(ref.Env, path+".env", ""), r.text(ref.File, path+".file", "")
+	switch {
+	case (name == "") == (from == ""):
+		r.problemAt(ref.at, path, "want one of env and file")
+	case name != "":
+		if v, ok := r.env(name); ok && v != "" {
+			return r.secretValue(ref.Env, path+".env", "environment variable "+name, v)
+		}
+		r.problem(ref.Env, path+".env", "environment variable %s is not set", name)
+	default:
+		data, err := readBounded(from, maxSecretBytes)
+		if err != nil {
+			r.problem(ref.File, path+".file", "%v", err)
+			break
+		}
+		return r.secretValue(ref.File, path+".file", from, strings.TrimRight(string(data), "\r\n"))
+	}
+	return Secret{}
+}
+
+// secretValue refuses what could not be a header's value: it would fail at
+// every call, far from its cause.
+func (r *resolver) secretValue(l leaf, path, source, value string) Secret {
+	if headerSafe(value) {
+		return Secret{value}
+	}
+	r.problem(l, path, "%s holds no key alone: empty, or with white space or control characters", source)
+	return Secret{}
+}
+
+func headerSafe(value string) bool {
+	for _, c := range []byte(value) {
+		if c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return value != ""
+}

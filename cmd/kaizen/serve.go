@@ -1,0 +1,356 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kaizen-os/deliberation/bench/sim"
+	"github.com/kaizen-os/deliberation/fanout"
+	"github.com/kaizen-os/deliberation/gateway"
+	"github.com/kaizen-os/deliberation/scoring"
+	"github.com/kaizen-os/deliberation/store"
+	"github.com/kaizen-os/deliberation/store/ledger"
+	"github.com/kaizen-os/deliberation/store/vault"
+)
+
+// drainTime is how long requests under way may take to end after SIGTERM: the
+// longest deadline a request can have by default, and a little.
+const drainTime = defaultMaxDeadline + 5*time.Second
+
+func newServeCommand() *cobra.Command {
+	var config string
+	var check bool
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the gateway",
+		Long: `Serve the gateway. Without a configuration, or with one that names no companions,
+it starts eight simulated companions on loopback; where OPENAI_API_KEY or
+DEEPSEEK_API_KEY is set, those companions are the real ones.
+
+SIGHUP reads the configuration again (companions, clients, limits, policy) without
+dropping a request. SIGTERM and SIGINT drain and end.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := LoadConfig(config)
+			if err != nil {
+				return err
+			}
+			if check {
+				fmt.Fprintf(cmd.OutOrStdout(), "configuration is good: %d companions, %d clients\n", len(cfg.Companions), len(cfg.Clients))
+				return nil
+			}
+			return serve(cmd.Context(), cfg, config, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVar(&config, "config", "", "the configuration, a YAML file")
+	cmd.Flags().BoolVar(&check, "check", false, "check the configuration and exit")
+	return cmd
+}
+
+// A process is what serve builds, in this order, and closes in reverse.
+type process struct {
+	log       *slog.Logger
+	level     *slog.LevelVar
+	telemetry *exporters
+	book      *gateway.Book
+	ledger    *ledger.Ledger
+	vault     *vault.Vault
+	sim       *sim.Sim
+	fan       *fanout.Fan
+	crew      *crew
+	gateway   *gateway.Gateway
+	fatal     chan error
+	closers   []func() error
+}
+
+// serve runs until ctx is done, the ledger fails, or a listener does.
+func serve(ctx context.Context, cfg *Config, file string, out, errOut io.Writer) (err error) {
+	p := &process{level: new(slog.LevelVar), fatal: make(chan error, 2)}
+	p.level.Set(cfg.LogLevel)
+	p.log = slog.New(slog.NewJSONHandler(errOut, &slog.HandlerOptions{Level: p.level}))
+	defer func() { err = errors.Join(err, p.close()) }()
+
+	// The listener first: a port in use is the commonest mistake, and nothing
+	// should have been written by then.
+	ln, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return listenError("listen", cfg.Listen, err)
+	}
+	p.closers = append(p.closers, func() error { ln.Close(); return nil }) // the server may have closed it
+	if err := p.build(ctx, cfg); err != nil {
+		return err
+	}
+	admin, err := p.serveAdmin(cfg)
+	if err != nil {
+		return err
+	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+
+	ended := make(chan error, 1)
+	go func() { ended <- p.gateway.Serve(ln) }()
+	p.greet(out, cfg, ln.Addr().String(), admin)
+	for {
+		select {
+		case <-ctx.Done():
+			p.log.Info("draining")
+			drain, cancel := context.WithTimeout(context.Background(), drainTime)
+			defer cancel()
+			err := p.gateway.Shutdown(drain)
+			return errors.Join(err, <-ended)
+		case err := <-p.fatal:
+			return fmt.Errorf("the store failed and the gateway cannot go on: %w", err)
+		case err := <-ended:
+			return fmt.Errorf("serve %s: %w", cfg.Listen, err)
+		case <-hangup:
+			p.reload(ctx, file)
+		}
+	}
+}
+
+func listenError(what, address string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s on %s: the port is in use; stop what uses it, or choose another with listen: or admin: in the configuration", what, address)
+	}
+	return fmt.Errorf("%s on %s: %w", what, address, err)
+}
+
+// build opens the stores and puts the gateway together.
+func (p *process) build(ctx context.Context, cfg *Config) (err error) {
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	steward, err := stewardKey(filepath.Join(cfg.Data, "steward.key"))
+	if err != nil {
+		return err
+	}
+	if p.telemetry, err = newExporters(ctx, &cfg.Telemetry); err != nil {
+		return err
+	}
+	p.onClose(p.telemetry.close)
+
+	fatal := func(err error) {
+		select {
+		case p.fatal <- err:
+		default:
+		}
+	}
+	p.book = gateway.NewBook()
+	p.ledger, err = ledger.Open(ledger.Config{Dir: cfg.Data, Origin: ledgerOrigin, Logger: p.log, Meter: p.telemetry.meter("store"), Fold: p.book.Fold, OnFatal: fatal})
+	if err != nil {
+		return storeError(cfg.Data, err)
+	}
+	p.onClose(p.ledger.Close)
+	p.vault, err = vault.Open(vault.Config{Dir: filepath.Join(cfg.Data, "vault"), KeyFile: filepath.Join(cfg.Data, "vault.key"), Logger: p.log, OnFatal: fatal})
+	if err != nil {
+		return storeError(cfg.Data, err)
+	}
+	p.onClose(p.vault.Close)
+	stop := p.sweep()
+	p.onClose(stop)
+
+	if p.fan, err = fanout.New(fanout.Config{Tracer: p.telemetry.tracer("fanout"), Meter: p.telemetry.meter("fanout"), Logger: p.log}); err != nil {
+		return err
+	}
+	p.onClose(func() error { p.crew.close(nil); return nil })
+	p.gateway, err = gateway.New(gateway.Config{Book: p.book, Ledger: p.ledger, Vault: p.vault, Fan: p.fan, Scorer: scoring.New(),
+		Tracer: p.telemetry.tracer("gateway"), Meter: p.telemetry.meter("gateway"), Logger: p.log,
+		StewardKey: steward, InFlight: cfg.Limits.InFlight, BodyBytes: cfg.Limits.BodyBytes})
+	if err != nil {
+		return err
+	}
+	p.onClose(func() error { // after a failure; serve has drained it otherwise
+		now, cancel := context.WithCancel(context.Background())
+		cancel()
+		return ignoreCanceled(p.gateway.Shutdown(now))
+	})
+	return p.apply(ctx, cfg)
+}
+
+func ignoreCanceled(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// ledgerOrigin names our ledgers in their checkpoints and keys.
+const ledgerOrigin = "kaizen-os.civic.ai/ledger"
+
+func storeError(dir string, err error) error {
+	if errors.Is(err, store.ErrLocked) {
+		return fmt.Errorf("the data folder %s is in use by another process: stop that one, or set data: to another folder", dir)
+	}
+	return fmt.Errorf("data folder %s: %w", dir, err)
+}
+
+func (p *process) onClose(f func() error) { p.closers = append(p.closers, f) }
+
+func (p *process) close() error {
+	var errs []error
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		errs = append(errs, p.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// apply puts cfg's companions, clients and policy in force.
+func (p *process) apply(ctx context.Context, cfg *Config) error {
+	companions, err := p.companions(cfg)
+	if err != nil {
+		return err
+	}
+	next, err := newCrew(companions, p.crew)
+	if err != nil {
+		return err
+	}
+	s := gateway.Settings{Seats: next.seats, Policy: cfg.Policy, PromptBytes: cfg.Limits.PromptBytes, MaxDeadline: cfg.Limits.Deadline}
+	for _, c := range cfg.Clients {
+		s.Clients = append(s.Clients, gateway.Client{Name: c.Name, Role: gateway.Role(c.Role), Key: c.KeySHA256, Tier: c.Tier, PerSecond: c.PerSecond, Companion: c.Companion})
+	}
+	if err := p.gateway.Apply(ctx, s); err != nil {
+		return err
+	}
+	p.crew.close(next)
+	p.crew = next
+	return nil
+}
+
+// companions are the configured ones or, if there are none, the eight simulated
+// ones, of which those with a provider key in the environment are real.
+func (p *process) companions(cfg *Config) ([]CompanionConfig, error) {
+	if len(cfg.Companions) > 0 {
+		return cfg.Companions, nil
+	}
+	if p.sim == nil {
+		s, err := sim.Start(sim.Config{Companions: sim.Default()})
+		if err != nil {
+			return nil, err
+		}
+		p.sim = s
+		p.onClose(s.Close)
+	}
+	return defaultCompanions(p.sim.Endpoints(), os.Getenv)
+}
+
+// reload puts the configuration in force that is in file now. A bad one changes
+// nothing.
+func (p *process) reload(ctx context.Context, file string) {
+	cfg, err := LoadConfig(file)
+	if err == nil {
+		err = p.apply(ctx, cfg)
+	}
+	if err != nil {
+		p.log.Error("reload failed; the configuration before it stays in force", "error", err)
+		return
+	}
+	p.level.Set(cfg.LogLevel)
+	p.log.Info("reloaded", "companions", len(p.crew.seats), "clients", len(cfg.Clients))
+}
+
+// serveAdmin starts the listener of metrics and profiles, and says where it is;
+// "" if there is none.
+func (p *process) serveAdmin(cfg *Config) (string, error) {
+	if cfg.Admin == "" {
+		return "", nil
+	}
+	ln, err := net.Listen("tcp", cfg.Admin)
+	if err != nil {
+		return "", listenError("admin: listen", cfg.Admin, err)
+	}
+	srv := &http.Server{Handler: p.gateway.Admin(p.telemetry.metricsHandler()), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn)}
+	go srv.Serve(ln) // ends with Close
+	p.onClose(srv.Close)
+	return ln.Addr().String(), nil
+}
+
+// sweepEvery is how often texts past their retention are removed.
+const sweepEvery = time.Hour
+
+// sweep removes old texts in the background until the returned stop is called.
+func (p *process) sweep() (stop func() error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(sweepEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				n, err := p.vault.Sweep(ctx, time.Now().Add(-vault.Retention), nil)
+				if err != nil && ctx.Err() == nil {
+					p.log.Error("vault sweep failed", "error", err)
+				} else if n > 0 {
+					p.log.Info("texts past their retention removed", "records", n)
+				}
+			}
+		}
+	}()
+	return func() error { cancel(); <-done; return nil }
+}
+
+// greet says where the gateway is and what to try.
+func (p *process) greet(out io.Writer, cfg *Config, address, admin string) {
+	fmt.Fprintf(out, "kaizen gateway at http://%s", address)
+	if admin != "" {
+		fmt.Fprintf(out, "  (metrics and profiles: http://%s)", admin)
+	}
+	fmt.Fprintln(out)
+	for i, seat := range p.crew.seats {
+		c := &seat.Companion
+		kind := p.crew.configs[i].Endpoint
+		if p.sim != nil && strings.HasPrefix(c.Model, simulatedModel) {
+			kind = "simulated, " + kind
+		}
+		fmt.Fprintf(out, "  %-8s %-9s %-10s %s (%s)\n", c.ID, c.Tier, c.Vendor, c.Model, kind)
+	}
+	key := ""
+	if len(cfg.Clients) > 0 {
+		key = " -H 'Authorization: Bearer '$KAIZEN_KEY"
+	}
+	fmt.Fprintf(out, "\nTry it from another terminal:\n\n  curl -s%s http://%s/v1/deliberate -H 'Content-Type: application/json' \\\n    -d '{\"prompt\":\"What is 17 * 23?\",\"context\":{\"tier\":\"standard\",\"chamber\":\"thought-broker\",\"cycle\":\"C-114\"}}'\n\n  ./kaizen ask \"What is 17 * 23?\"\n\n", key, address)
+}
+
+// stewardKey reads the steward's key, making one if there is none, and returns
+// its SHA-256. It is one line, readable by its owner only.
+func stewardKey(path string) ([32]byte, error) {
+	text, err := store.ReadSecret(path)
+	if errors.Is(err, os.ErrNotExist) {
+		var secret [32]byte
+		if _, err := rand.Read(secret[:]); err != nil {
+			return [32]byte{}, err
+		}
+		text = []byte("kzs_" + base64.RawURLEncoding.EncodeToString(secret[:]) + "\n")
+		err = store.CreateSecret(path, text)
+		if err != nil {
+			return [32]byte{}, fmt.Errorf("steward key: %w", err)
+		}
+	} else if err != nil {
+		return [32]byte{}, fmt.Errorf("steward key: %w", err)
+	}
+	key := strings.TrimSpace(string(text))
+	if key == "" {
+		return [32]byte{}, fmt.Errorf("steward key: %s is empty; remove it to have a new one made", path)
+	}
+	return sha256.Sum256([]byte(key)), nil
+}

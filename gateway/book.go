@@ -1,0 +1,67 @@
+package gateway
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/kaizen-os/deliberation/quorum"
+	"github.com/kaizen-os/deliberation/quorum/state"
+)
+
+// A Book is what the ledger's records come to, always as of the last durable
+// one. The ledger's sequencer writes it, through [Book.Fold]; everybody reads.
+type Book struct {
+	state   atomic.Pointer[state.State]
+	members atomic.Uint64 // how often the roster's members or the policy changed
+
+	mu       sync.Mutex // guards policies
+	policies map[[32]byte]*quorum.Policy
+}
+
+// NewBook returns the book of an empty ledger.
+func NewBook() *Book {
+	b := &Book{policies: make(map[[32]byte]*quorum.Policy)}
+	b.state.Store(new(state.State))
+	return b
+}
+
+// State as of the last durable record. Immutable.
+func (b *Book) State() *state.State { return b.state.Load() }
+
+// Policy is one that is or was in force, by its digest; nil if there was none such.
+func (b *Book) Policy(digest [32]byte) *quorum.Policy {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.policies[digest]
+}
+
+// Fold takes the next record. At replay rec is nil and parsed here. An error
+// means that the ledger holds what this program cannot follow.
+func (b *Book) Fold(index uint64, at int64, leaf []byte, rec quorum.Record) error {
+	s := b.state.Load()
+	if index != s.Size {
+		return fmt.Errorf("fold record %d: the book is at %d", index, s.Size)
+	}
+	if rec == nil {
+		var err error
+		if rec, at, err = quorum.ParseRecord(leaf); err != nil {
+			return fmt.Errorf("fold record %d: %w", index, err)
+		}
+	}
+	next, err := s.Apply(at, rec)
+	if err != nil {
+		return err
+	}
+	switch r := rec.(type) {
+	case *quorum.Activation:
+		b.mu.Lock()
+		b.policies[r.Policy.Digest()] = r.Policy
+		b.mu.Unlock()
+		b.members.Add(1)
+	case *quorum.Founding, *quorum.Withdrawal:
+		b.members.Add(1)
+	}
+	b.state.Store(next)
+	return nil
+}

@@ -1,0 +1,140 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/dgraph-io/ristretto/v2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/kaizen-os/deliberation/gateway/wire"
+	"github.com/kaizen-os/deliberation/quorum"
+)
+
+// A cache holds finished answers for callers who ask for it. It is never shared
+// between clients, and only answers that were carried are in it. Everything in it
+// can be had again by asking, so it may drop what it likes.
+type cache struct {
+	finished *ristretto.Cache[string, *finished]
+	flights  singleflight.Group
+
+	mu   sync.Mutex // guards hits
+	hits map[string]*quorum.CacheHit
+}
+
+type finished struct {
+	key cacheKey // compared on a hit: the cache itself compares two 64-bit hashes only
+	out *outcome
+	at  time.Time
+}
+
+type cacheKey [sha256.Size]byte
+
+// cacheBytes bounds what finished answers may take: a small part of the memory
+// that the gateway is to stay within.
+const cacheBytes = 16 << 20
+
+// cacheCounters is ten times the answers of a few kilobytes that fit.
+const cacheCounters = 50_000
+
+func newCache() (*cache, error) {
+	c, err := ristretto.NewCache(&ristretto.Config[string, *finished]{NumCounters: cacheCounters, MaxCost: cacheBytes, BufferItems: 64})
+	if err != nil {
+		return nil, fmt.Errorf("answer cache: %w", err)
+	}
+	return &cache{finished: c, hits: make(map[string]*quorum.CacheHit)}, nil
+}
+
+func (c *cache) close() { c.finished.Close() }
+
+// keyOf is the digest of all that an answer depends on: who asks, the whole
+// request, which companions there are by which settings, and the policy. How old
+// an answer may be and what of it is shown are no part of it.
+func keyOf(k *caller, req *wire.Request, roster, configuration uint64, policy [32]byte) cacheKey {
+	bare := *req
+	bare.CacheMaxAgeSeconds, bare.Include = 0, 0
+	h := sha256.New()
+	var head [16]byte
+	binary.BigEndian.PutUint64(head[:8], roster)
+	binary.BigEndian.PutUint64(head[8:], configuration)
+	h.Write(head[:])
+	h.Write(policy[:])
+	fmt.Fprintf(h, "%d:%s", len(k.Name), k.Name)
+	h.Write(bare.AppendTo(nil))
+	return cacheKey(h.Sum(nil))
+}
+
+// get returns an answer no older than maxAge, or has deliberate make one; those
+// who ask the same at the same time share it. cached tells whether the answer was
+// made for somebody else's request.
+func (c *cache) get(ctx context.Context, key cacheKey, maxAge time.Duration, deliberate func() (*outcome, error)) (out *outcome, cached bool, err error) {
+	if f, ok := c.finished.Get(string(key[:])); ok && f.key == key && time.Since(f.at) <= maxAge {
+		c.hit(f.out)
+		return f.out, true, nil
+	}
+	mine := false
+	flight := c.flights.DoChan(string(key[:]), func() (any, error) {
+		mine = true
+		out, err := deliberate()
+		if err == nil && out.verdict.Status == quorum.Carried {
+			c.finished.Set(string(key[:]), &finished{key, out, time.Now()}, out.size())
+		}
+		return out, err
+	})
+	select {
+	case r := <-flight:
+		if r.Err != nil {
+			return nil, false, r.Err
+		}
+		out = r.Val.(*outcome)
+		if !mine {
+			c.hit(out)
+		}
+		return out, !mine, nil
+	case <-ctx.Done():
+		return nil, false, refuse(wire.DeadlineExceeded, "the same request is already being deliberated on and was not done in time")
+	}
+}
+
+// size of what an answer keeps in memory, roughly.
+func (o *outcome) size() int64 {
+	n := len(o.texts.prompt) + len(o.texts.answer) + 2048
+	for i := range o.texts.replies {
+		n += len(o.texts.replies[i]) + len(o.texts.rationales[i]) + len(o.texts.values[i]) + 1024
+	}
+	return int64(n)
+}
+
+func (c *cache) hit(o *outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h := c.hits[o.proof.ID]
+	if h == nil {
+		h = &quorum.CacheHit{ID: o.proof.ID, Index: o.receipt.Index}
+		c.hits[o.proof.ID] = h
+	}
+	h.Count++
+}
+
+// maxHitsRecorded keeps a record of hits well within one ledger entry.
+const maxHitsRecorded = 512
+
+// takeHits empties the counts, as records.
+func (c *cache) takeHits() []*quorum.CacheHits {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []*quorum.CacheHits
+	for _, h := range c.hits {
+		if len(out) == 0 || len(out[len(out)-1].Hits) == maxHitsRecorded {
+			out = append(out, new(quorum.CacheHits))
+		}
+		last := out[len(out)-1]
+		last.Hits = append(last.Hits, *h)
+	}
+	clear(c.hits)
+	return out
+}

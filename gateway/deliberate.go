@@ -1,0 +1,215 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/kaizen-os/deliberation/gateway/wire"
+	"github.com/kaizen-os/deliberation/quorum"
+	"github.com/kaizen-os/deliberation/store/ledger"
+)
+
+// An asking is one admitted request: what to deliberate on, for whom, within
+// what limits.
+type asking struct {
+	d        *quorum.Deliberation
+	caller   *caller
+	limits   panelLimits
+	deadline time.Duration
+	received time.Time
+}
+
+// An outcome is a deliberation whose proof is durable.
+type outcome struct {
+	proof   *quorum.Proof
+	verdict *quorum.Verdict // with positions and dissent
+	receipt ledger.Receipt
+	texts   *texts
+}
+
+// deliberate is the product's main job, from an admitted request to a durable
+// proof: seat, ask, score, decide, record. Scoring happens in each companion's
+// goroutine as its reply arrives.
+func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
+	view, now := g.view.Load(), g.book.State()
+	if now.Policy == nil {
+		return nil, errors.New("no policy in force")
+	}
+	ctx, cancel := context.WithDeadline(ctx, a.received.Add(a.deadline))
+	defer cancel()
+
+	var prompt quorum.Assessment
+	g.scorer.Charter().AssessPrompt(&prompt, a.d.Prompt)
+	if prompt.Score < now.Policy.RefuseUnder {
+		return g.refusePrompt(ctx, a, &prompt)
+	}
+
+	s := g.sit(view, a)
+	ctx, span := g.telemetry.workflow(ctx, a.d)
+	defer span.End()
+	shadows := g.askShadows(ctx, s)
+	s.round = g.fan.Ask(ctx, a.d, s.panel.lines, func(seat int, r *quorum.Reply) { g.scorer.Read(s.sheet, seat, r) })
+	end := s.listen(ctx)
+	after := g.cut(s, end, shadows)
+
+	g.telemetry.timed(ctx, "decide", func() { s.decide(g.suspended) })
+	proof, said := g.testify(s, a, &prompt)
+	receipt, err := g.record(ctx, proof, said)
+	if err != nil {
+		after.dropped()
+		return nil, &fault{told: wire.Error{Code: wire.LedgerUnavailable, DeliberationID: a.d.ID,
+			Message: "the proof could not be made durable, so nothing was decided; ask again"}, retryAfter: time.Second, cause: err}
+	}
+	after.recorded(proof, said.seed)
+	g.telemetry.decided(ctx, proof, &s.verdict)
+	return &outcome{proof, &s.verdict, receipt, said}, nil
+}
+
+// sit seats the panel and fixes what it weighs. Auto is weighed as text until
+// the replies tell.
+func (g *Gateway) sit(view *view, a *asking) *sitting {
+	st := g.book.State()
+	s := &sitting{d: a.d, policy: st.Policy, scorer: g.scorer}
+	s.panel = seat(st, view.lines, a.d, a.limits)
+	s.q = quorum.Question{Tier: a.d.Tier, Kind: a.d.Kind, Options: len(a.d.Options), Operation: a.d.Operation != ""}
+	if s.q.Kind == quorum.Auto {
+		s.q.Kind = quorum.Text
+	}
+	s.panel.weigh(&s.q, a.d.Topic)
+	s.sheet = g.scorer.NewSheet(a.d, len(s.panel.lines))
+	s.in = make([]bool, len(s.panel.lines))
+	s.begun = time.Now()
+	return s
+}
+
+// suspended reports whether a record has taken away id's vote since its panel
+// was seated.
+func (g *Gateway) suspended(id quorum.CompanionID) bool {
+	m := g.book.State().Roster.Find(id)
+	return m == nil || m.Status != quorum.Active
+}
+
+// refusePrompt records that nobody was asked, and says so.
+func (g *Gateway) refusePrompt(ctx context.Context, a *asking, prompt *quorum.Assessment) (*outcome, error) {
+	st := g.book.State()
+	said := newTexts(a, 0)
+	p := g.newProof(a, prompt, said)
+	p.AsOf, p.Policy = st.Size, st.Policy.Digest()
+	p.Verdict = quorum.Verdict{Status: quorum.RefusedPrompt, Winner: -1, Confidence: quorum.NoConfidence}
+	p.Rejection = recordFindings(prompt.Findings, a.d.Prompt, said)
+	p.TotalMicros = time.Since(a.received).Microseconds()
+	if _, err := g.record(ctx, p, said); err != nil {
+		return nil, &fault{told: wire.Error{Code: wire.LedgerUnavailable, DeliberationID: a.d.ID,
+			Message: "the refusal could not be recorded; ask again"}, retryAfter: time.Second, cause: err}
+	}
+	g.telemetry.decided(ctx, p, &p.Verdict)
+	f := refuse(wire.PromptRefused, fmt.Sprintf("the prompt scores %s against the charter, under %s: nobody was asked", prompt.Score, st.Policy.RefuseUnder))
+	f.told.DeliberationID = a.d.ID
+	for _, finding := range prompt.Findings[:min(len(prompt.Findings), quorum.MaxFindings)] {
+		f.told.Details = append(f.told.Details, wire.Detail{Field: "prompt", Problem: fmt.Sprintf("clause %d, %s", finding.Clause, finding.Rule)})
+	}
+	return nil, f
+}
+
+// cut ends the listening: what becomes of the calls still out.
+func (g *Gateway) cut(s *sitting, end heard, shadows *shadowRound) *aftermath {
+	m := newAftermath(g, s, shadows)
+	switch {
+	case end == heardDeadline, end == heardEnough && s.policy.Observed(s.d.ID):
+		m.listenOn()
+	default:
+		s.round.Cancel()
+	}
+	m.begin()
+	return m
+}
+
+// record makes the proof and its sealed texts durable, at the same time.
+func (g *Gateway) record(ctx context.Context, p *quorum.Proof, said *texts) (ledger.Receipt, error) {
+	ctx, span := g.telemetry.start(ctx, "ledger.append")
+	defer span.End()
+	// The client's deadline may be near; what has been asked and paid for is
+	// recorded all the same, within a bound of our own.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	kept, err := g.vault.Put(p.ID, said.contents())
+	if err != nil {
+		return ledger.Receipt{}, fmt.Errorf("vault: %w", err)
+	}
+	receipt, err := g.ledger.Append(ctx, p.ID, p)
+	// Both are waited for, whatever becomes of the other; texts whose proof was
+	// not recorded are an orphan that the vault's sweep removes.
+	if unkept := kept.Wait(); err == nil && unkept != nil {
+		return receipt, fmt.Errorf("vault: %w", unkept)
+	}
+	if err != nil {
+		return receipt, fmt.Errorf("ledger: %w", err)
+	}
+	return receipt, nil
+}
+
+// recordTimeout is how long a proof may take to become durable before the
+// deliberation is given up as undecided.
+const recordTimeout = 10 * time.Second
+
+// newID is a deliberation's name: time-ordered and unguessable.
+func newID() string { return "dlb_" + ulid.Make().String() }
+
+// admitted turns a decoded request into what is to be deliberated on.
+func (g *Gateway) admitted(req *wire.Request, k *caller, received time.Time) (*asking, error) {
+	policy := g.book.State().Policy
+	tier, err := quorum.ParseTier(req.Context.Tier)
+	if err != nil {
+		return nil, err
+	}
+	kind, err := quorum.ParseKind(req.Kind)
+	if err != nil {
+		return nil, err
+	}
+	wait, err := quorum.ParseWait(req.Wait)
+	if err != nil {
+		return nil, err
+	}
+	field := "context.tier"
+	if req.Operation != "" {
+		field = "operation"
+		tier = policy.OperationTier(req.Operation)
+		if kind == quorum.Auto {
+			kind = quorum.VoteKind
+		}
+		if kind != quorum.VoteKind {
+			return nil, &wire.Error{Code: wire.InvalidValue, Message: "an operation is decided by vote",
+				Details: []wire.Detail{{Field: "kind", Problem: "want vote, or leave it out, with an operation"}}}
+		}
+	}
+	if tier > k.Tier {
+		return nil, &wire.Error{Code: wire.TierNotAllowed, Message: fmt.Sprintf("this key may ask at tier %s at most", k.Tier),
+			Details: []wire.Detail{{Field: field, Problem: fmt.Sprintf("is decided at tier %s", tier)}}}
+	}
+	d := &quorum.Deliberation{
+		ID: newID(), Client: k.Name, Prompt: req.Prompt, Tier: tier, Chamber: req.Context.Chamber, Cycle: req.Context.Cycle,
+		Topic: req.Context.Topic, Kind: kind, Options: req.Options, Operation: req.Operation, Wait: wait,
+	}
+	if d.Cycle == "" {
+		d.Cycle = policy.Cycle
+	}
+	if len(req.Messages) > 0 {
+		d.Messages = make([]quorum.Message, len(req.Messages))
+		whole := make([]string, len(req.Messages))
+		for i, m := range req.Messages {
+			d.Messages[i] = quorum.Message{Role: m.Role, Content: m.Content}
+			whole[i] = m.Content
+		}
+		// What is scored, committed to and compared with is the whole conversation.
+		d.Prompt = strings.Join(whole, "\n\n")
+	}
+	return &asking{
+		d: d, caller: k, received: received, deadline: time.Duration(req.DeadlineMs) * time.Millisecond,
+		limits: panelLimits{companions: req.MaxCompanions, cost: quorum.MicroUSD(req.MaxCostMicroUSD)},
+	}, nil
+}

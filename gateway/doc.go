@@ -1,0 +1,13 @@
+// Package gateway is the pipeline: it admits a request, seats a panel, has it
+// asked, scored and decided on, records the proof, and answers.
+//
+//	client ──▶ admit ──▶ seat ──▶ ask ──▶ score ──▶ decide ──▶ record ──▶ answer
+//
+// It owns the request's one deadline. [Gateway.deliberate] knows the order and
+// nothing else does. What is read of the rules comes from one immutable state
+// (the [Book], a fold over the ledger), what is read of the configuration from
+// one immutable view, both behind atomic pointers.
+//
+// An answer is said only when its proof is durable. No text of a prompt or a
+// reply reaches a log, a trace, a metric, an error or the ledger.
+package gateway

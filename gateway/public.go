@@ -1,0 +1,186 @@
+package gateway
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/kaizen-os/deliberation/fanout"
+	"github.com/kaizen-os/deliberation/gateway/wire"
+	"github.com/kaizen-os/deliberation/quorum"
+)
+
+// postValidate serves POST /constitutional/validate: a text's charter score.
+func (g *Gateway) postValidate(ctx *fasthttp.RequestCtx, _ *caller) error {
+	if err := wantJSON(ctx); err != nil {
+		return err
+	}
+	view := g.view.Load()
+	var req wire.ValidateRequest
+	if err := req.Decode(ctx.PostBody(), &view.limits); err != nil {
+		return err
+	}
+	var a quorum.Assessment
+	g.scorer.Charter().AssessReply(&a, req.Response, "")
+	out := wire.ValidateResponse{Score: wire.Hundredths(a.Score), Violations: make([]wire.Violation, len(a.Findings))}
+	for i, f := range a.Findings {
+		out.Violations[i] = wire.Violation{Clause: int(f.Clause), Rule: f.Rule, Severity: wire.PPM(f.Severity), Start: f.Start, End: f.End}
+	}
+	ctx.SetContentType(contentJSON)
+	ctx.SetBody(out.AppendTo(nil))
+	return nil
+}
+
+// getPolicy serves GET /policy: the document in force.
+func (g *Gateway) getPolicy(ctx *fasthttp.RequestCtx) error {
+	p := g.book.State().Policy
+	digest := p.Digest()
+	ctx.Response.Header.Set(fasthttp.HeaderETag, `"`+hex.EncodeToString(digest[:])+`"`)
+	ctx.SetContentType(contentJSON)
+	ctx.SetBody(p.Canonical())
+	return nil
+}
+
+// clauseNames are the seven clauses of the Custos Charter (onboarding guide,
+// "Constitutional Requirements").
+var clauseNames = [quorum.Clauses]string{
+	"Human Dignity & Autonomy", "Transparency & Accountability", "Equity & Fairness", "Safety & Harm Prevention",
+	"Privacy & Data Protection", "Civic Integrity", "Environmental & Systemic Responsibility",
+}
+
+// getCharter serves GET /charter: the clauses and the rules that a text is
+// scored by.
+func (g *Gateway) getCharter(ctx *fasthttp.RequestCtx) error {
+	type rule struct {
+		ID       string   `json:"id"`
+		Clause   int      `json:"clause"`
+		Severity wire.PPM `json:"severity"`
+		Why      string   `json:"why"`
+	}
+	type clause struct {
+		Number int    `json:"number"`
+		Name   string `json:"name"`
+	}
+	doc := struct {
+		Version     string   `json:"version"`
+		Digest      string   `json:"digest"`
+		Clauses     []clause `json:"clauses"`
+		Rules       []rule   `json:"rules"`
+		NotAssessed []string `json:"notAssessed"`
+	}{Version: g.scorer.Charter().Version(), Digest: hex.EncodeToString(g.charterDigest[:]), NotAssessed: g.scorer.Charter().NotAssessed()}
+	for i, name := range clauseNames {
+		doc.Clauses = append(doc.Clauses, clause{i + 1, name})
+	}
+	for _, r := range g.scorer.Charter().Rules() {
+		doc.Rules = append(doc.Rules, rule{r.ID, int(r.Clause), wire.PPM(r.Severity), r.Why})
+	}
+	return reply(ctx, doc)
+}
+
+// getCompanions serves GET /api/companions: the roster.
+func (g *Gateway) getCompanions(ctx *fasthttp.RequestCtx, _ *caller) error {
+	type companion struct {
+		ID          string   `json:"id"`
+		Status      string   `json:"status"`
+		VoteCounted bool     `json:"voteCounted"`
+		Provider    string   `json:"provider"`
+		Vendor      string   `json:"vendor"`
+		Model       string   `json:"model"`
+		Tier        string   `json:"tier"`
+		Weight      wire.PPM `json:"weight"`
+		Sentinel    bool     `json:"sentinel"`
+		Chambers    []string `json:"chambers"`
+	}
+	st := g.book.State()
+	out := struct {
+		Companions []companion `json:"companions"`
+	}{Companions: []companion{}}
+	for _, m := range st.Roster.Members() {
+		c := companion{ID: string(m.ID), Status: string(m.Status), VoteCounted: m.Status == quorum.Active, Provider: m.Provider, Vendor: m.Vendor, Model: m.Model,
+			Tier: m.Tier.String(), Weight: wire.PPM(st.Policy.VoteWeight(&m.Companion)), Sentinel: m.Sentinel, Chambers: []string{}}
+		for _, room := range st.Policy.Chambers {
+			if m.Tier >= room.Floor {
+				c.Chambers = append(c.Chambers, room.Name)
+			}
+		}
+		out.Companions = append(out.Companions, c)
+	}
+	return reply(ctx, out)
+}
+
+// getHealth serves GET /health: the process is there and answers.
+func (g *Gateway) getHealth(ctx *fasthttp.RequestCtx) error {
+	h := wire.Health{Status: "healthy"}
+	if g.ledger.Err() != nil {
+		h.Status = "degraded"
+	}
+	ctx.SetContentType(contentJSON)
+	ctx.SetBody(h.AppendTo(nil))
+	return nil
+}
+
+// getReady serves GET /ready: whether deliberations can be carried here now.
+func (g *Gateway) getReady(ctx *fasthttp.RequestCtx) error {
+	r := g.ready()
+	if !r.Ready {
+		ctx.SetStatusCode(fasthttp.StatusServiceUnavailable)
+	}
+	ctx.SetContentType(contentJSON)
+	ctx.SetBody(r.AppendTo(nil))
+	return nil
+}
+
+func (g *Gateway) ready() *wire.Ready {
+	out := &wire.Ready{Store: g.ledger.Err() == nil, Sequencer: g.ledger.Err() == nil}
+	select {
+	case <-g.stop:
+		return out
+	default:
+	}
+	st, view := g.book.State(), g.view.Load()
+	if st.Policy == nil || view == nil {
+		return out
+	}
+	for _, tier := range quorum.Tiers {
+		p := seat(st, view.lines, &quorum.Deliberation{Tier: tier, Chamber: view.limits.Chamber}, panelLimits{})
+		out.Companions = max(out.Companions, len(p.lines))
+		t := wire.TierReady{Tier: tier.String(), Quorum: slack(st.Policy, tier, p, "") >= 0, WithoutAnyVendor: true}
+		for _, m := range p.members {
+			t.WithoutAnyVendor = t.WithoutAnyVendor && slack(st.Policy, tier, p, m.Vendor) >= 0
+		}
+		t.WithoutAnyVendor = t.WithoutAnyVendor && t.Quorum
+		out.Tiers = append(out.Tiers, t)
+	}
+	out.Ready = out.Store && out.Companions > 0
+	return out
+}
+
+// slack is how many companions more than the tier's quorum needs are to be
+// reached, if all agree and the vendor named is gone; negative when it cannot be
+// had.
+func slack(policy *quorum.Policy, tier quorum.Tier, p *panel, without string) int {
+	ballots := make([]quorum.Ballot, 0, len(p.ballots))
+	for i, b := range p.ballots {
+		if b.Vendor != without && p.lines[i].Breaker() != fanout.Open {
+			b.Counted, b.Weight = true, b.TierWeight
+			ballots = append(ballots, b)
+		}
+	}
+	q := quorum.Question{Tier: tier, Kind: quorum.VoteKind}
+	if !policy.QuorumMet(&q, ballots) {
+		return -1
+	}
+	return len(ballots) - policy.Tier(tier).Rule.Approvals
+}
+
+func reply(ctx *fasthttp.RequestCtx, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode response: %w", err)
+	}
+	ctx.SetContentType(contentJSON)
+	ctx.SetBody(body)
+	return nil
+}

@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"encoding/base64"
+
+	"github.com/kaizen-os/deliberation/gateway/wire"
+	"github.com/kaizen-os/deliberation/quorum"
+	"github.com/kaizen-os/deliberation/store/ledger"
+)
+
+// respond is a deliberation as its reader sees it: the same whether it was just
+// decided or is read back from the ledger. said is nil for readers who may see
+// the verdict and not the texts, and when the texts have been erased.
+func (g *Gateway) respond(p *quorum.Proof, v *quorum.Verdict, receipt ledger.Receipt, said *texts, include wire.Include) *wire.Deliberation {
+	out := &wire.Deliberation{
+		ID: p.ID, Status: v.Status.String(), Decision: v.Decision.String(),
+		Consensus: wire.Consensus{
+			Kind: p.Kind.String(), Agreement: wire.PPM(v.Agreement), AgreementIsBound: v.Bound, Confidence: wire.PPM(v.Confidence),
+			Share: wire.PPM(v.Share), Votes: v.Votes, Required: v.Required, Degraded: v.Degraded, FlipsByTier: v.Flips,
+		},
+		Timing: wire.Timing{Total: wire.Micros(p.TotalMicros), Wait: wire.Micros(p.WaitMicros), Overhead: wire.Micros(p.TotalMicros - p.WaitMicros)},
+		Proof: wire.Proof{Index: receipt.Index, LeafHash: base64.StdEncoding.EncodeToString(receipt.LeafHash[:]),
+			Receipt: "/v1/deliberations/" + p.ID + "/receipt"},
+	}
+	// Until a steward has signed there is no answer: a verdict that waits shows
+	// its ballots and its decision only.
+	told := said
+	if v.Status == quorum.Pending || v.Status == quorum.Expired {
+		told = nil
+	}
+	if told != nil && v.Winner >= 0 {
+		out.Answer, out.Value = told.answer, told.values[v.Winner]
+	}
+	if include&wire.IncludePositions != 0 {
+		out.Positions = make([]wire.Position, len(v.Positions))
+		for i := range v.Positions {
+			at := &v.Positions[i]
+			out.Positions[i] = wire.Position{Answer: told.of(p.Kind, at.Best), Share: wire.PPM(at.Share), Companions: supporters(p, i)}
+		}
+	}
+	for _, d := range v.Dissent {
+		at := &v.Positions[d.Position]
+		out.Dissent = append(out.Dissent, wire.Dissent{Companions: supporters(p, d.Position), Share: wire.PPM(at.Share),
+			Answer: told.of(p.Kind, at.Best), WinsBy: d.WinsBy})
+	}
+	if include&wire.IncludeBallots != 0 {
+		out.Ballots = make([]wire.Ballot, len(p.Ballots))
+	}
+	for i := range p.Ballots {
+		b := &p.Ballots[i]
+		out.Usage.InputTokens += b.Usage.InputTokens
+		out.Usage.OutputTokens += b.Usage.OutputTokens
+		out.Usage.CostMicroUSD += int64(b.Usage.Cost)
+		if out.Ballots != nil {
+			g.ballot(&out.Ballots[i], b)
+			if told != nil && include&wire.IncludeReplies != 0 {
+				out.Ballots[i].Reply, out.Ballots[i].Rationale = told.replies[i], told.rationales[i]
+			}
+		}
+	}
+	return out
+}
+
+// of is the answer that a position is shown by: what a closed kind's reply says,
+// a text's whole reply.
+func (t *texts) of(kind quorum.Kind, seat int) string {
+	switch {
+	case t == nil:
+		return ""
+	case kind.Closed():
+		return t.values[seat]
+	}
+	return t.replies[seat]
+}
+
+func supporters(p *quorum.Proof, position int) []string {
+	n := 0
+	for i := range p.Ballots {
+		if p.Ballots[i].Position == position {
+			n++
+		}
+	}
+	out := make([]string, 0, n)
+	for i := range p.Ballots {
+		if p.Ballots[i].Position == position {
+			out = append(out, string(p.Ballots[i].Companion))
+		}
+	}
+	return out
+}
+
+func (g *Gateway) ballot(to *wire.Ballot, b *quorum.Testimony) {
+	*to = wire.Ballot{
+		Companion: string(b.Companion), Model: b.Model, Tier: b.Tier.String(), Weight: wire.PPM(b.Weight), TierWeight: wire.PPM(b.TierWeight),
+		Outcome: b.Outcome.String(), Counted: b.Counted, Score: wire.None, Position: b.Position, Stance: b.Stance.String(),
+		Confidence: wire.PPM(b.Stated), LatencyMs: (b.LatencyMicros + 500) / 1000, Attempts: int(b.Attempts), Reason: b.Reason,
+		Usage: wire.Usage{InputTokens: b.Usage.InputTokens, OutputTokens: b.Usage.OutputTokens, CostMicroUSD: int64(b.Usage.Cost)},
+	}
+	if m := g.book.State().Roster.Find(b.Companion); m != nil {
+		to.Provider = m.Provider
+	}
+	if b.Scored {
+		to.Score = wire.Hundredths(b.Score)
+	}
+	if len(b.Findings) > 0 {
+		to.Violations = make([]wire.Violation, len(b.Findings))
+	}
+	for i, f := range b.Findings {
+		to.Violations[i] = wire.Violation{Clause: int(f.Clause), Rule: f.Rule, Severity: wire.PPM(f.Severity), Start: f.Start, End: f.End}
+	}
+}

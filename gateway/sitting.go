@@ -1,0 +1,125 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/kaizen-os/deliberation/fanout"
+	"github.com/kaizen-os/deliberation/quorum"
+	"github.com/kaizen-os/deliberation/scoring"
+)
+
+// A sitting is one deliberation while its panel is heard. It belongs to the
+// request's goroutine; a seat's reading is written by the seat's own, before its
+// arrival is announced.
+type sitting struct {
+	d       *quorum.Deliberation
+	panel   *panel
+	policy  *quorum.Policy
+	scorer  *scoring.Scorer
+	sheet   *scoring.Sheet
+	round   *fanout.Round
+	begun   time.Time // when the panel was asked
+	q       quorum.Question
+	verdict quorum.Verdict
+	in      []bool
+	waited  time.Duration // from begun to the last reply that was listened to
+}
+
+// Why listening ended.
+type heard uint8
+
+const (
+	heardAll heard = iota
+	heardEnough
+	heardDeadline
+)
+
+// listen takes replies as they come until all are in, the outcome is fixed (or
+// likely, or the grace is over, as the request's way of waiting says), or ctx is
+// done.
+func (s *sitting) listen(ctx context.Context) heard {
+	var grace *time.Timer
+	var graceOver <-chan time.Time
+	rule := &s.policy.Tier(s.d.Tier).Rule
+	for {
+		select {
+		case seat, more := <-s.round.Arrivals():
+			s.waited = time.Since(s.begun)
+			if !more {
+				return heardAll
+			}
+			s.take(seat)
+			if s.d.Wait == quorum.WaitAll {
+				continue
+			}
+			if s.settled() {
+				return heardEnough
+			}
+			if grace == nil && !rule.Patient && s.policy.QuorumMet(&s.q, s.panel.ballots) {
+				grace = time.NewTimer(s.grace())
+				graceOver = grace.C
+				defer grace.Stop()
+			}
+		case <-graceOver:
+			s.waited = time.Since(s.begun)
+			return heardEnough
+		case <-ctx.Done():
+			s.waited = time.Since(s.begun)
+			return heardDeadline
+		}
+	}
+}
+
+func (s *sitting) grace() time.Duration {
+	e := &s.policy.Early
+	return max(time.Duration(e.GraceMillis)*time.Millisecond, time.Since(s.begun)*time.Duration(e.GraceShare)/time.Duration(quorum.One))
+}
+
+// take casts the ballot of a seat that has arrived.
+func (s *sitting) take(seat int) {
+	s.in[seat] = true
+	s.cast(seat, s.q.Kind)
+}
+
+func (s *sitting) cast(seat int, kind quorum.Kind) {
+	b, r := &s.panel.ballots[seat], s.round.Reply(seat)
+	b.Outcome, b.Reason = r.Outcome, r.Reason
+	b.Key, b.Stance, b.Abstained, b.Scored, b.Score = "", quorum.NoStance, false, false, 0
+	if r.Outcome == quorum.OK {
+		s.scorer.Cast(b, s.sheet, seat, kind, r)
+	}
+}
+
+// settled decides on what is in, and tells whether what is out can still matter.
+func (s *sitting) settled() bool {
+	v := s.policy.Decide(&s.q, s.panel.ballots)
+	if s.d.Kind != s.q.Kind {
+		return false // auto: not known yet what kind of question this is
+	}
+	return s.policy.Settled(&s.q, &v, s.panel.ballots, func(i int) bool { return !s.in[i] }) ||
+		s.d.Wait == quorum.WaitLikely && s.policy.Likely(&s.q, &v, s.panel.ballots)
+}
+
+// decide ends the sitting: the round has been cut, every seat has its final
+// reply. suspended tells whom a record uncounted meanwhile.
+func (s *sitting) decide(suspended func(quorum.CompanionID) bool) {
+	for i := range s.panel.ballots {
+		if r := s.round.Reply(i); r.Outcome == quorum.OK {
+			s.in[i] = true
+		}
+	}
+	kind := s.scorer.Kind(s.policy, s.sheet, func(i int) bool { return s.round.Reply(i).Outcome == quorum.OK })
+	if kind != s.q.Kind {
+		s.q.Kind = kind
+		s.panel.weigh(&s.q, s.d.Topic)
+	}
+	for i := range s.panel.ballots {
+		s.cast(i, kind)
+		if b := &s.panel.ballots[i]; b.Outcome == quorum.OK && b.Reason == "" && suspended(b.Companion) {
+			b.Reason = quorum.ReasonSuspended
+		}
+	}
+	s.scorer.Compare(s.policy, &s.q, s.sheet, s.panel.ballots)
+	s.verdict = s.policy.Decide(&s.q, s.panel.ballots)
+}

@@ -1,0 +1,82 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/kaizen-os/deliberation/quorum"
+	"github.com/kaizen-os/deliberation/quorum/commit"
+)
+
+// testify writes down what was decided and why: the proof for the ledger, and
+// the texts it commits to.
+func (g *Gateway) testify(s *sitting, a *asking, prompt *quorum.Assessment) (*quorum.Proof, *texts) {
+	n := len(s.panel.ballots)
+	said := newTexts(a, n)
+	salt := said.seed.Salt(tagField)
+	p := g.newProof(a, prompt, said)
+	p.AsOf, p.Policy = s.panel.state.Size, s.policy.Digest()
+	p.Kind, p.Open, p.Similarities, p.Verdict = s.q.Kind, s.q.Open, s.q.Similarities, s.verdict
+	p.WaitMicros = s.waited.Microseconds()
+	p.Ballots = make([]quorum.Testimony, n)
+	for i := range p.Ballots {
+		r := s.round.Reply(i)
+		w := testimony(&s.panel.ballots[i], r)
+		if r.Outcome == quorum.OK {
+			said.replies[i], said.rationales[i], said.values[i] = r.Text, r.Rationale, s.sheet.Value(i)
+			w.Reply = said.commit(numbered(fieldReply, i), r.Text)
+			w.Rationale = said.commit(numbered(fieldRationale, i), r.Rationale)
+			w.Tag = said.tag(&salt, s.panel.ballots[i].Key)
+			findings(&w, s.sheet.Reading(i).Assessment.Findings, r.Text, said, &salt)
+		}
+		p.Ballots[i] = w
+	}
+	if w := s.verdict.Winner; w >= 0 {
+		said.answer = said.replies[w]
+		p.Answer = said.commit(fieldAnswer, said.answer)
+	}
+	p.TotalMicros = time.Since(a.received).Microseconds()
+	return p, said
+}
+
+// newProof is what every proof of a's holds, whoever was asked.
+func (g *Gateway) newProof(a *asking, prompt *quorum.Assessment, said *texts) *quorum.Proof {
+	d := a.d
+	return &quorum.Proof{
+		ID: d.ID, Charter: g.charterDigest, Tier: d.Tier, Chamber: d.Chamber, Cycle: d.Cycle, Topic: d.Topic, Asked: d.Kind,
+		Options: int64(len(d.Options)), Operation: d.Operation, Wait: d.Wait, PromptScore: prompt.Score,
+		Prompt: said.commit(fieldPrompt, said.prompt), Client: said.commit(fieldClient, said.owner),
+	}
+}
+
+// testimony is a ballot and its reply as the ledger keeps them, without texts.
+func testimony(b *quorum.Ballot, r *quorum.Reply) quorum.Testimony {
+	return quorum.Testimony{
+		Ballot: *b, Model: clip(r.Model, maxModelName), LatencyMicros: r.Latency.Microseconds(), Attempts: int64(r.Attempts), Usage: r.Usage, Stated: r.Confidence,
+	}
+}
+
+// maxModelName bounds what a companion calls its model, so that the largest
+// panel's proof fits a ledger entry.
+const maxModelName = 64
+
+func clip(s string, n int) string { return s[:min(len(s), n)] }
+
+// findings lists what cost the reply points, each with a keyed digest of what it
+// matched: never the text.
+func findings(w *quorum.Testimony, found []quorum.Finding, text string, said *texts, salt *commit.Salt) {
+	listed := found[:min(len(found), quorum.MaxFindings)]
+	w.More = int64(len(found) - len(listed))
+	if len(listed) > 0 {
+		w.Findings = make([]quorum.RecordedFinding, len(listed))
+	}
+	for i, f := range listed {
+		w.Findings[i] = quorum.RecordedFinding{Finding: f, Match: said.tag(salt, text[f.Start:f.End])}
+	}
+}
+
+func recordFindings(found []quorum.Finding, text string, said *texts) []quorum.RecordedFinding {
+	var w quorum.Testimony
+	salt := said.seed.Salt(tagField)
+	findings(&w, found, text, said, &salt)
+	return w.Findings
+}

@@ -1,0 +1,37 @@
+// Package answer finds what a reply answers, and how like two answers are.
+//
+// A reply to a question of a closed kind (choice, number, short, json, vote) has
+// one answer, which [Extract] finds in its text and brings to a canonical
+// [Answer.Key]: two replies give the same answer exactly when their keys are
+// equal. [Plain] says whether a reply shows such an answer by its form alone,
+// for a question that did not state its kind.
+//
+// Free text has no key. A [Words] is what one text says once the words that
+// carry nothing, and those that only repeat the question, are set aside;
+// [Similarities] compares every pair of a panel's texts, from 0 to
+// [quorum.One], or -1 for two texts that contradict each other (a negation
+// against an affirmation, another name, figure, date or unit in the same place)
+// and so must never share a position, however alike they are.
+//
+// # Where an answer is looked for
+//
+// In this order, the last of its kind in the text: an "answer" field, as a
+// careless model writes JSON (quotes not escaped, no quotes, cut off, in a code
+// fence); \boxed{}; ####; "the answer is"; and, where nothing says so, the last
+// option letter or number near the end. [Answer.Ambiguous] tells of a reply that
+// gives different answers in these places.
+//
+// # Invariants
+//
+// Everything here is a pure function of its arguments, on integers: the same
+// texts give the same keys and the same parts per million on every machine.
+// Work is linear in the text, whatever the bytes: nothing is looked at more than
+// a fixed number of times, invalid UTF-8 included, and nothing panics.
+//
+// # Allocations
+//
+// [Extract] makes at most three small ones a reply (the key, what is shown, and
+// a value that had to be unescaped); a canonical JSON document makes as many as
+// it nests objects. [Words.Read] and [Similarities] make none once their
+// buffers have grown. The tests hold both to this.
+package answer

@@ -1,0 +1,395 @@
+package answer
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kaizen-os/deliberation/quorum"
+)
+
+// A row is a reply and the key of what it answers; "" where it answers nothing.
+type row struct {
+	text, key string
+}
+
+func check(t *testing.T, kind quorum.Kind, options []string, rows []row) {
+	t.Helper()
+	for _, r := range rows {
+		a := Extract(kind, options, &quorum.Reply{Text: r.text})
+		if a.Key != r.key {
+			t.Errorf("Extract(%v, %q).Key = %q, want %q", kind, r.text, a.Key, r.key)
+		}
+		if (a.Key == "") != (a.Shown == "") {
+			t.Errorf("Extract(%v, %q): key %q but shown %q", kind, r.text, a.Key, a.Shown)
+		}
+	}
+}
+
+func TestNumber(t *testing.T) {
+	check(t, quorum.Number, nil, []row{
+		{"42", "42"},
+		{"  42.  ", "42"},
+		{"The answer is 42.", "42"},
+		{"**Answer:** 42", "42"},
+		{"Answer: 1,234", "1234"},
+		{"#### 1234", "1234"},
+		{"so it adds up.\n#### -7", "-7"},
+		{`{"reasoning": "6*7", "answer": "42"}`, "42"},
+		{`{"reasoning": "6*7", "answer": 42}`, "42"},
+		{`{"reasoning": "6*7", "final_answer": 42.50}`, "42.5"},
+		{"```json\n{\n \"reasoning\": \"x\",\n \"answer\": \"$12.00\"\n}\n```", "12"},
+		{"```json\n{\n \"reasoning\": \"it is 3\",\n \"answer\": 12", "12"},
+		{`{"reasoning": "cut off", "answer": "12`, "12"},
+		{`{answer: 5}`, "5"},
+		{`{'reasoning': 'x', 'answer': '5'}`, "5"},
+		{`{"reasoning": "x", "answer": "\"360 hours\""}`, "360"},
+		{`{"answer": "5", "note": "7 were left"}`, "5"},
+		{`{"answer": "3"} and then I see that it must be {"answer": "4"}`, "4"},
+		{`{\"reasoning\": \"x\", \"answer\": \"9\"}`, "9"},
+		{`{"reasoning": "x", "answer": "x = 5"}`, "5"},
+		{`{"reasoning": "x", "answer": "P ≈ 44.95"}`, "44.95"},
+		{`{"reasoning": "x", "answer": "600 - (198 + 209) = 600 - 407 = 193"}`, "193"},
+		{`{"reasoning": "x", "answer": "12.48 - (0.03 * 16)"}`, "12"},
+		{`{"reasoning": "x", "answer": "2^10"}`, "1024"},
+		{`{"answer": "40 miles per hour"}`, "40"},
+		{`{"answer": "8 per 2 hours"}`, "8"},
+		{`{"answer": "After 3 years he has 45 dollars"}`, "45"},
+		{`{"answer": "twenty-five"}`, "25"},
+		{`{"answer": "Seven apples"}`, "7"},
+		{`{"answer": "no solution"} though 5 was tried`, ""},
+		{`{"answer": "Cannot be determined"}`, ""},
+		{"Therefore \\(x = \\boxed{17}\\).", "17"},
+		{"The final answer is: $\\boxed{-\\dfrac{729}{2}}$", "-364.5"},
+		{"\\boxed{\\frac{1}{3}}", "1/3"},
+		{"\\boxed{\\frac12}", "0.5"},
+		{"\\boxed{1{,}000}", "1000"},
+		{"\\boxed{72^\\circ}", "72"},
+		{"\\boxed{15\\text{ cm}^2}", "15"},
+		{"\\boxed{\\$5{,}000}", "5000"},
+		{"\\boxed{25\\%}", "25"},
+		{"\\boxed{3\\sqrt{2}}", "3sqrt2"},
+		{"\\boxed{3 \\sqrt 2}", "3sqrt2"},
+		{"\\boxed{2\\frac{1}{2}}", "2.5"},
+		{"1/2", "0.5"},
+		{"0.50", "0.5"},
+		{".5", "0.5"},
+		{"4/6", "2/3"},
+		{"2 1/2", "2.5"},
+		{"½", "0.5"},
+		{"$1,234.50", "1234.5"},
+		{"-$21.00", "-21"},
+		{"$-21", "-21"},
+		{"−5", "-5"},
+		{"-0", "0"},
+		{"007", "7"},
+		{"1e3", "1000"},
+		{"6.02 × 10^23", "602000000000000000000000"},
+		{"1.5 million", "1500000"},
+		{"3,5", "3.5"},
+		{"1.234.567,89", "1234567.89"},
+		{"12 000", "12000"},
+		{"60%", "60"},
+		{"about 60 percent", "60"},
+		{"€30", "30"},
+		{"£ 30", "30"},
+		{"30 USD", "30"},
+		{"5 km", "5"},
+		{"123456789012345678901234567890", "123456789012345678901234567890"},
+		{"First there are 3 boxes.\n1. Take 2 of them.\n2. That leaves 1 box with 15 bottles", "15"},
+		{"So we need 216 / 12 = 18 crates, which is the result we were looking for", "18"},
+		{"In all Tom has 3 + 4 = 7 apples. Therefore he has 7 apples.", "7"},
+		{"I think the answer is not 5.", "5"}, // a guess is still the last number
+		{"", ""},
+		{"I do not know.", ""},
+		{"The answer is unknown.", ""},
+		{strings.Repeat("we go on and on ", 100) + "and get 5", "5"},
+		{"5 is where we start. " + strings.Repeat("we go on and on ", 100), ""},
+	})
+}
+
+func TestNumberOneKeyForOneValue(t *testing.T) {
+	same := [][]string{
+		{"0.5", "1/2", "\\boxed{\\frac{1}{2}}", `{"answer": "0.50"}`, ".5", "5e-1", "½"},
+		{"1000", "1,000", "1000.0", "$1,000.00", "1e3", "\\boxed{1{,}000}", "1 thousand", "#### 1000"},
+		{"-3", "−3", "minus 3", "negative 3", "-3.0", "-6/2"},
+		{"1/3", "\\frac{1}{3}", "2/6"},
+		{"12", "12 apples", "12%", "twelve", "12.", "$12", "x = 12", "**12**"},
+	}
+	for _, group := range same {
+		want := Extract(quorum.Number, nil, &quorum.Reply{Text: group[0]}).Key
+		for _, text := range group {
+			if got := Extract(quorum.Number, nil, &quorum.Reply{Text: text}).Key; got != want {
+				t.Errorf("%q has key %q, %q has %q", group[0], want, text, got)
+			}
+		}
+	}
+}
+
+func TestChoiceLetters(t *testing.T) {
+	check(t, quorum.Choice, nil, []row{
+		{"B", "B"},
+		{"b", "B"},
+		{"(C)", "C"},
+		{"(c)", "C"},
+		{"**D**", "D"},
+		{"B.", "B"},
+		{"B. Because it is the only one that fits.", "B"},
+		{"The answer is (J).", "J"},
+		{"The answer is J", "J"},
+		{"the correct answer is option D.", "D"},
+		{"The best answer would be:\n\nB. P = f(\\rho, N, D)\n\nThis assumes that", "B"},
+		{"Thus, the correct option is:\n\\[ \\boxed{E} \\]", "E"},
+		{"\\boxed{\\text{E}}", "E"},
+		{"$\\boxed{\\textbf{(E)}}$", "E"},
+		{`{"reasoning": "x", "answer": "F"}`, "F"},
+		{`{"reasoning": "x", "answer": "F. All of them"}`, "F"},
+		{`{"reasoning": "x", "answer": F}`, "F"},
+		{"Final Answer: The answer is ... F.", "F"},
+		{"The answer is **Option C: xz**.", "C"},
+		{"The answer is: (A) decrease in price", "A"},
+		{"The answer is A.", "A"},
+		{"The most fitting choice is (A) Low taxes, as it would help them.", "A"},
+		{"The correct statement is: B. They use a different method", "B"},
+		{"Answer: G", "G"},
+		{"ANSWER: G", "G"},
+		{"#### H", "H"},
+		{"(A) is wrong because of the sign. (B) has it right.", "B"},
+		{"This is option J.", "J"},
+		{"A. no\nB. no\nC. yes, this must be it", "C"},
+		{"It is a decrease. I think so.", ""},
+		{"The answer is a decrease in demand.", ""},
+		{"The answer is I think unclear", ""},
+		{"The answer is (None of the above).", ""},
+		{"The answer is [0, 0].", ""},
+		{"", ""},
+		{"Option K", ""},
+		{"(Z)", ""},
+		{"The U.S. economy grew. A lot.", ""},
+	})
+}
+
+func TestChoiceOptions(t *testing.T) {
+	options := []string{"Paris", "Lyon", "Paris and Lyon", "None of these"}
+	check(t, quorum.Choice, options, []row{
+		{"B", "B"},
+		{"Paris", "A"},
+		{"paris.", "A"},
+		{"\"Lyon\"", "B"},
+		{"(B) Lyon", "B"},
+		{"B. Lyon", "B"},
+		{"b) lyon", "B"},
+		{"The answer is Lyon.", "B"},
+		{"The answer is Paris and Lyon.", "C"},
+		{"Paris and Lyon", "C"},
+		{`{"answer": "Paris"}`, "A"},
+		{`{"answer": "D"}`, "D"},
+		{"After all I have read it has to be Lyon, and not another town.", "B"},
+		{"It cannot be Paris alone, so it is Paris and Lyon together", "C"},
+		{"None of these", "D"},
+		{"E", ""},
+		{"The answer is (F).", ""},
+		{"Option 2", "B"},
+		{"Marseille", ""},
+	})
+	if a := Extract(quorum.Choice, options, &quorum.Reply{Text: "The answer is (B)."}); a.Shown != "Lyon" {
+		t.Errorf("shown %q, want the option as it was given", a.Shown)
+	}
+	check(t, quorum.Choice, []string{"B", "A"}, []row{{"B", "A"}, {"A", "B"}}) // texts, not places
+	check(t, quorum.Choice, []string{"v", "c", "2c"}, []row{{"C", "C"}, {"c", "B"}, {"v", "A"}})
+	check(t, quorum.Choice, []string{"12", "15", "18"}, []row{{"15", "B"}, {"The answer is 18.", "C"}, {"B", "B"}, {"3 * 6 makes it 18", "C"}})
+	check(t, quorum.Choice, []string{"A) red", "B) green"}, []row{{"green", "B"}, {"B", "B"}, {"A) red", "A"}, {"B) green", "B"}})
+	check(t, quorum.Choice, []string{"yes", "no"}, []row{{"Yes", "A"}, {"No.", "B"}, {"The answer is no.", "B"}})
+	many := make([]string, 30)
+	for i := range many {
+		many[i] = "option number " + string(rune('a'+i%26)) + strings.Repeat("'", i/26)
+	}
+	check(t, quorum.Choice, many, []row{{many[28], bare(many[28])}, {"Z", "Z"}})
+}
+
+func TestShort(t *testing.T) {
+	check(t, quorum.Short, nil, []row{
+		{"Paris", "paris"},
+		{"paris.", "paris"},
+		{"The Eiffel Tower.", "eiffel tower"},
+		{"eiffel  tower", "eiffel tower"},
+		{"**Eiffel Tower**", "eiffel tower"},
+		{"The answer is Paris.", "paris"},
+		{"Answer: Wilhelm Röntgen", "wilhelm rontgen"},
+		{"Wilhelm Ro\u0308ntgen", "wilhelm rontgen"},
+		{"U.S.A.", "usa"},
+		{"$1,200.00", "1200"},
+		{"1200", "1200"},
+		{"I don't know", ""},
+		{"", ""},
+		{"   ", ""},
+		{`{"reasoning": "the function returns it", "answer": "'Xzd'"}`, "Xzd"},
+		{`{"reasoning": "the function returns it", "answer": "\"Xzd\""}`, "Xzd"},
+		{`{"reasoning": "the function returns it", "answer": "Xzd"}`, "Xzd"},
+		{`{"reasoning": "the function returns it", "answer": ""Xzd""}`, "Xzd"},
+		{`{"reasoning": "the function returns it", "answer": "xzd"}`, "xzd"},
+		{`{"reasoning": "the function returns it", "answer": "''"}`, "''"},
+		{`{"reasoning": "the function returns it", "answer": "  "}`, "  "},
+		{`{"reasoning": "the function returns it", "answer": "'  '"}`, "  "},
+		{`{"reasoning": "the function returns it", "answer": 'a b'}`, "a b"},
+		{`{"reasoning": "the function returns it", "answer": True}`, "true"},
+		{`{"reasoning": "the function returns it", "answer": "False"}`, "false"},
+		{`{"reasoning": "the function returns it", "answer": null}`, "none"},
+		{`{"answer": "[1, 2,  3]"}`, "[1,2,3]"},
+		{`{"answer": [1,2,3]}`, "[1,2,3]"},
+		{`{"answer": "[1, 2, 3,]"}`, "[1,2,3]"},
+		{`{"answer": "["a", "b"]"}`, "['a','b']"},
+		{`{"answer": "[\"a\", \"b\"]"}`, "['a','b']"},
+		{`{"answer": "['a', 'b']"}`, "['a','b']"},
+		{`{"answer": "{'b': 1, 'a': [2]}"}`, "{'a':[2],'b':1}"},
+		{`{"answer": "{"b": "x", "a": [2]}"}`, "{'a':[2],'b':'x'}"},
+		{`{"answer": "('c', \"d\")"}`, "('c','d')"},
+		{`{"answer": "(1,)"}`, "(1,)"},
+		{`{"answer": "[1.0, -0, 1e2, None, True]"}`, "[1,0,100,none,true]"},
+		{`{"answer": "[('a', 2), ('b', 1]"}`, "[('a',2),('b',1]"}, // does not parse
+		{"```python\n[1, 2]\n```", "[1,2]"},
+		{"The function sorts.\n\nassert f([2, 1]) == [1, 2]", "[1,2]"},
+		{"After some thought:\nBerlin", "berlin"},
+		{strings.Repeat("An essay has no short answer. ", 30), ""},
+		{"北京", "北京"},
+		{"+", "+"},
+	})
+}
+
+func TestJSON(t *testing.T) {
+	check(t, quorum.JSON, nil, []row{
+		{`{"b": 1, "a": "x"}`, `{'a':'x','b':1}`},
+		{"```json\n{\"a\": \"x\", \"b\": 1.0}\n```", `{'a':'x','b':1}`},
+		{"Here it is:\n```\n{\"a\":\"x\",\n \"b\":1}\n```\nI hope it helps.", `{'a':'x','b':1}`},
+		{"Sure! {\"b\": 1, \"a\": \"\\u0078\"} is it", `{'a':'x','b':1}`},
+		{`{"reasoning": "long", "answer": {"b": 1, "a": "x"}}`, `{'a':'x','b':1}`},
+		{`{"reasoning": "long", "answer": "{\"b\": 1, \"a\": \"x\"}"}`, `{'a':'x','b':1}`},
+		{`[1, 2, {"z": null, "y": [true, false]}]`, `[1,2,{'y':[true,false],'z':none}]`},
+		{`[3, 4`, ""},
+		{`{"a": `, ""},
+		{"no document", ""},
+		{"", ""},
+		{strings.Repeat("[", 5000), ""},
+		{`{"a": 1} {"a": 2}`, `{'a':2}`},
+	})
+}
+
+func TestVote(t *testing.T) {
+	const approve, reject, abstain = "approve", "reject", "abstain"
+	for _, r := range []struct{ text, stance string }{
+		{"Approve", approve},
+		{"reject.", reject},
+		{"I approve of the motion.", approve},
+		{"I do not approve.", reject},
+		{"I cannot support this motion.", reject},
+		{"I fully support the motion.", approve},
+		{"I abstain.", abstain},
+		{"Yes.", approve},
+		{"Yes, since the costs are low.", approve},
+		{"No, since the costs are high.", reject},
+		{"Vote: approve\nThe costs are low and nobody would reject that.", approve},
+		{`{"vote": "reject", "rationale": "I would approve a smaller budget"}`, reject},
+		{`{"stance":"abstain"}`, abstain},
+		{"**Decision:** Approved", approve},
+		{"My vote is no.", reject},
+		{"After weighing it all, I vote against.", reject},
+		{"Although (b) is shorter, Output (a) is better.", approve},
+		{"Therefore, Output (b) is better.", reject},
+		{"Output (b) is better than Output (a).", reject},
+		{"Output (a) is worse than Output (b).", reject},
+		{"Output (a)", approve},
+		{"Output (b)", reject},
+		{"Response B is better because it is complete.", reject},
+		{"I prefer (a) over (b).", approve},
+		{"I cannot select either Output (a) or Output (b).", abstain},
+		{"Both outputs are equally good.", abstain},
+		{"", ""},
+		{"The weather is fine.", ""},
+		{"It goes against my programming rules to promote or support any form of harm.", ""},
+	} {
+		a := Extract(quorum.VoteKind, nil, &quorum.Reply{Text: r.text})
+		if a.Stance.String() != r.stance {
+			t.Errorf("%q: stance %q, want %q", r.text, a.Stance, r.stance)
+		}
+		if want := strings.TrimPrefix(r.stance, abstain); a.Key != want {
+			t.Errorf("%q: key %q, want %q", r.text, a.Key, want)
+		}
+	}
+}
+
+func TestVoteStatedStanceWins(t *testing.T) {
+	a := Extract(quorum.VoteKind, nil, &quorum.Reply{Text: "I reject it.", Stance: quorum.Approve})
+	if a.Stance != quorum.Approve || a.Key != "approve" {
+		t.Errorf("got %q, %q", a.Stance, a.Key)
+	}
+	a = Extract(quorum.VoteKind, nil, &quorum.Reply{Text: "I approve.", Stance: quorum.Abstain})
+	if a.Stance != quorum.Abstain || a.Key != "" {
+		t.Errorf("got %q, %q", a.Stance, a.Key)
+	}
+}
+
+func TestAmbiguous(t *testing.T) {
+	for _, c := range []struct {
+		kind    quorum.Kind
+		options []string
+		text    string
+		want    bool
+	}{
+		{quorum.Number, nil, `{"answer": "5"} or rather {"answer": "6"}`, true},
+		{quorum.Number, nil, `{"answer": "5"} or rather {"answer": "5.0"}`, false},
+		{quorum.Number, nil, `{"answer": "5"} So the final answer is 7.`, true},
+		{quorum.Number, nil, "\\boxed{5} and again \\boxed{6}", true},
+		{quorum.Number, nil, "The answer is 3 at first sight. The answer is 4.", true},
+		{quorum.Number, nil, "3 and 4 make 7. The answer is 7.", false},
+		{quorum.Choice, nil, "The answer is (A). No: the answer is (B).", true},
+		{quorum.Choice, nil, "The answer is (B). I repeat: the answer is B.", false},
+		{quorum.Choice, []string{"red", "green"}, "The answer is (A) green.", true},
+		{quorum.Choice, []string{"red", "green"}, "The answer is (B) green.", false},
+		{quorum.JSON, nil, `{"a": 1} {"a": 2}`, true},
+		{quorum.JSON, nil, `{"a": 1} {"a": 1.0}`, false},
+		{quorum.VoteKind, nil, "Vote: approve.\nVote: reject.", true},
+		{quorum.VoteKind, nil, "Vote: approve.\nVote: approve.", false},
+	} {
+		if a := Extract(c.kind, c.options, &quorum.Reply{Text: c.text}); a.Ambiguous != c.want {
+			t.Errorf("%v, %q: ambiguous %v, want %v (key %q)", c.kind, c.text, a.Ambiguous, c.want, a.Key)
+		}
+	}
+}
+
+func TestOpenKindsHaveNoAnswer(t *testing.T) {
+	for _, k := range []quorum.Kind{quorum.Auto, quorum.Text, quorum.Code} {
+		if a := Extract(k, nil, &quorum.Reply{Text: "The answer is 5."}); a != (Answer{}) {
+			t.Errorf("%v: %+v", k, a)
+		}
+	}
+}
+
+func TestPlain(t *testing.T) {
+	options := []string{"red", "green"}
+	for _, c := range []struct {
+		text    string
+		options []string
+		kind    quorum.Kind
+		ok      bool
+	}{
+		{"42", nil, quorum.Number, true},
+		{"$3.50", nil, quorum.Number, true},
+		{"Paris", nil, quorum.Short, true},
+		{"Green.", options, quorum.Choice, true},
+		{"(B)", options, quorum.Choice, true},
+		{"blue", options, quorum.Short, true},
+		{"#### 42", nil, quorum.Number, true},
+		{"so \\boxed{\\frac{1}{2}} it is, and that is all there is to say about it.", nil, quorum.Number, true},
+		{`{"reasoning": "a long chain of thought that has more than forty characters", "answer": "Paris"}`, nil, quorum.Short, true},
+		{`{"reasoning": "a long chain of thought that has more than forty characters", "answer": "[1, 2]"}`, nil, quorum.Short, true},
+		{"The capital of France has for a long time been the city of Paris.", nil, quorum.Auto, false},
+		{"The answer to this question is, as far as I can tell, Paris.", nil, quorum.Auto, false},
+		{"I don't know.", nil, quorum.Auto, false},
+		{"", nil, quorum.Auto, false},
+		{"\xff\xfe", nil, quorum.Short, true},
+	} {
+		kind, ok := Plain(c.text, c.options)
+		if kind != c.kind || ok != c.ok {
+			t.Errorf("Plain(%q) = %v, %v, want %v, %v", c.text, kind, ok, c.kind, c.ok)
+		}
+	}
+}

@@ -1,0 +1,613 @@
+package answer
+
+import "unicode"
+
+// A reader takes one text apart into a Words, in one pass.
+type reader struct {
+	w        *Words
+	question *Words
+	text     string
+
+	sentence uint16
+	opening  bool // the next word is a sentence's first
+	from     int  // where the sentence's words begin in w.list
+	flip     bool // the sentence is said to be false
+
+	predicate bool // is or was stands before
+	deny      bool // within a negation
+	denied    int  // content words since it began
+	pending   bool // a negation that has denied nothing yet
+	negative  bool // the clause has a negation
+	cues      cue
+	clause    int // core words in the clause
+	facts     int // of them names, figures and dates
+
+	prev     uint64 // the stem before, for pairs; 0 at a break
+	prevAt   int    // where it stands in w.list, or -1
+	prevOld  bool   // it was there already
+	last     uint32 // the word before, whatever it is
+	context  uint32 // that word, or that and the one before where it is a stop word
+	number   int    // where the figure just before stands, or -1
+	mantissa uint64 // of that figure
+	exp      int
+
+	initials  [8]byte // of the run of capitalised words
+	ninitials int
+	runAsked  bool
+}
+
+// reach is how many content words a negation denies at most.
+const reach = 8
+
+func (r *reader) read() {
+	s := r.text
+	r.start()
+	var low [48]byte
+	for i := 0; i < len(s); {
+		c := s[i]
+		if low0 := foldTable[c]; low0 == 0 && c < 0x80 {
+			i = r.mark(i)
+			continue
+		}
+		if isDigit(c) {
+			i = r.figure(i)
+			continue
+		}
+		n, upper, from := 0, 0, i
+		single := false
+		for i < len(s) {
+			c := s[i]
+			if f := foldTable[c]; f != 0 {
+				if c != f {
+					upper++
+				}
+				if n < len(low) {
+					low[n] = f
+					n++
+				}
+				i++
+				continue
+			}
+			if c == ' ' {
+				break
+			}
+			if c == '\'' && i+1 < len(s) && foldTable[s[i+1]] != 0 {
+				if s[i+1] == 's' && (i+2 == len(s) || foldTable[s[i+2]] == 0) {
+					i += 2 // France's
+					break
+				}
+				i++
+				continue
+			}
+			if c == '.' && i+1 < len(s) && isAlpha(s[i+1]) && i > from && (i == from+1 || s[i-2] == '.') {
+				i++ // U.S.A.
+				continue
+			}
+			if c < 0x80 {
+				break
+			}
+			ru, k, ok := letter(s[i:])
+			if ru == '’' && i+k < len(s) && foldTable[s[i+k]] != 0 {
+				i += k
+				if s[i] == 's' && (i+1 == len(s) || foldTable[s[i+1]] == 0) {
+					i++
+					break
+				}
+				continue
+			}
+			if !ok {
+				break
+			}
+			if ideograph(ru) {
+				if n > 0 {
+					break
+				}
+				single = true
+			}
+			if unicode.IsUpper(ru) {
+				upper++
+			}
+			if n+8 <= len(low) {
+				n = len(appendFolded(low[:n], s[i:i+k], ru))
+			}
+			i += k
+			if single {
+				break
+			}
+		}
+		if n == 0 {
+			if i == from {
+				ru, k, _ := letter(s[i:])
+				i += k
+				if ru != '°' {
+					r.gap()
+				}
+			}
+			continue
+		}
+		// A footnote's mark is no part of the word: Derby1.
+		if k := n - 1; k > 2 && low[k] <= '9' && n == i-from && low[k-1] >= 'a' && s[i-2] >= 'a' && (i == len(s) || !isAlnum(s[i])) {
+			n = k
+		}
+		capital := s[from] >= 'A' && s[from] <= 'Z' || s[from] >= 0x80 && upper > 0
+		r.word(low[:n], capital, upper > 1 && upper == n, i)
+	}
+	r.endSentence()
+}
+
+func (r *reader) start() {
+	r.opening = true
+	r.prevAt, r.number = -1, -1
+}
+
+// mark takes what stands between words and returns where to go on.
+func (r *reader) mark(i int) int {
+	s := r.text
+	switch c := s[i]; c {
+	case ' ', '\t', '*', '_', '"', '`', '\'':
+		return i + 1
+	case '.':
+		// A sentence ends where the next begins, not in 3.5 or "J. Smith".
+		if i+1 == len(s) || isSpace(s[i+1]) {
+			initial := i >= 1 && s[i-1] >= 'A' && s[i-1] <= 'Z' && (i < 2 || !isAlpha(s[i-2]))
+			if !initial {
+				r.endSentence()
+			}
+		}
+	case '!', '?', '\n':
+		if c == '?' {
+			r.cues |= asks
+		}
+		r.endSentence()
+	case ',', ';', ':', '(', ')', '[', ']', '/', '|', '=':
+		r.gap()
+	case '%':
+		r.measure(hashStemPercent)
+	case '-':
+		if i > 0 && i+1 < len(s) && isAlnum(s[i-1]) && isAlnum(s[i+1]) {
+			break // a hyphen
+		}
+		r.gap()
+	}
+	return i + 1
+}
+
+var (
+	hashStemPercent = hashStem("percent")
+	hashStemDollar  = hashStem("dollar")
+	hashStemDegree  = hashStem("degree")
+)
+
+// gap ends what a negation reaches, and a run of capitalised words.
+func (r *reader) gap() {
+	r.endRun()
+	if r.deny && r.denied == 0 {
+		r.pending = true
+	}
+	r.deny = false
+	r.denied = 0
+	r.prev, r.prevAt = 0, -1
+	r.last, r.context = 0, 0
+	r.number = -1
+}
+
+func (r *reader) endClause() {
+	r.gap()
+	hedge := r.cues&vague != 0 || r.negative && (r.cues&(knows|self) == knows|self || r.cues&fact != 0)
+	switch {
+	case hedge && r.clause < 9:
+		r.w.hedges++
+	case r.cues&asks != 0 && r.clause < 7:
+	default:
+		r.w.said += r.clause + r.facts
+	}
+	r.cues, r.clause, r.facts, r.negative = 0, 0, 0, false
+}
+
+func (r *reader) endSentence() {
+	r.endClause()
+	if r.flip || r.pending {
+		for k := r.from; k < len(r.w.list); k++ {
+			b := r.w.list[k].bits
+			r.w.list[k].bits = b&^(affirms|denies) | (b&affirms)<<1 | (b&denies)>>1
+		}
+	}
+	r.flip, r.pending = false, false
+	r.from = len(r.w.list)
+	if r.sentence < 63 {
+		r.sentence++
+	}
+	r.opening = true
+}
+
+// word takes one word, folded, which ends at text[end].
+func (r *reader) word(low []byte, capital, upper bool, end int) {
+	r.w.count++
+	opening := r.opening
+	r.opening = false
+	h := hashBytes(low)
+	if capital && len(low) <= 3 && r.isInitial(low, end) {
+		r.addInitial(low[0])
+		r.pass(h)
+		return
+	}
+	e := english.find(h)
+	if upper && len(low) == 2 && low[0] == 'u' && low[1] == 's' {
+		e = nil
+		low = append(low, 'a')
+		h = hashBytes(low)
+	}
+	full := h
+	if e == nil || e.role == content {
+		if st := stem(low); len(st) < len(low) || e == nil {
+			h = hashBytes(st)
+			if s := english.find(h); s != nil && (s.role == content || s.role == unitWord) && (e == nil || e.hash == h) {
+				c := cue(0)
+				if e != nil {
+					c = e.cue
+				}
+				e = s
+				r.cues |= c
+			}
+		}
+	}
+	root := h // before synonyms
+	if capital && len(low) == 1 && r.number < 0 && low[0] != 'a' && low[0] != 'i' {
+		e = nil // vitamin C is no unit
+	}
+	first := r.w.count == 1
+	predicate := r.predicate
+	r.predicate = false
+	if e != nil {
+		r.cues |= e.cue
+		role := e.role
+		if role == month && !capital {
+			role = stopWord
+			if len(low) > 5 {
+				role = content
+			}
+		}
+		switch role {
+		case stopWord:
+			if first && r.alone(end) {
+				switch string(low) {
+				case "yes", "true", "correct":
+					r.w.lead = 1
+				}
+			}
+			switch string(low) {
+			case "is", "are", "was", "were", "be", "been", "s":
+				r.predicate = true
+				if r.deny && r.denied > 0 {
+					r.deny = false // what comes is said, not denied
+				}
+			case "the":
+			default:
+				r.predicate = predicate
+			}
+			if r.deny && r.denied == 0 && (string(low) == "only" || string(low) == "just") {
+				r.deny = false // not only
+			}
+			r.pass(full)
+			return
+		case negator:
+			if string(low) == "no" && end+2 < len(r.text) && r.text[end] == '.' && isDigit(r.text[end+2]) {
+				r.pass(full) // No. 1
+				return
+			}
+			r.negative = true
+			if first && string(low) == "no" && r.alone(end) {
+				r.w.lead = -1
+				r.pass(full)
+				return
+			}
+			r.deny = !r.deny
+			r.denied = 0
+			r.predicate = predicate
+			r.pass(full)
+			return
+		case falsity:
+			if first && r.alone(end) {
+				r.w.lead = -1
+				r.pass(full)
+				return
+			}
+			if predicate {
+				r.negative = true
+				r.flip = !r.flip
+				r.pass(full)
+				return
+			}
+		case breaker:
+			r.endClause()
+			r.pass(full)
+			return
+		case numeral:
+			r.put(word{hash: e.hash, bits: figure}, full)
+			r.number = len(r.w.list) - 1
+			r.mantissa, r.exp = uint64(e.value), 0
+			return
+		case unitWord:
+			if at := r.number; at >= 0 {
+				r.measure(e.hash)
+				r.pass(full)
+				if e.hash == hashStemDegree {
+					r.w.list[at].unit = 0
+					r.number = at // of what, comes next
+				}
+				return
+			}
+			if len(low) == 1 {
+				r.pass(full)
+				return
+			}
+		}
+		h = e.hash
+	}
+	if r.number >= 0 && r.scale(low) {
+		r.pass(full)
+		return
+	}
+	v := word{hash: h}
+	if e != nil && e.opposite {
+		v.bits = denies // taken for the denial of its opposite
+	}
+	if e != nil && e.role == month {
+		v.bits |= dated
+	}
+	if capital {
+		switch {
+		case e != nil && e.role == month:
+		case !opening || upper:
+			v.bits |= name
+		case e == nil || e.role == unitWord:
+			v.bits |= opener
+		}
+		r.addInitial(low[0])
+	} else {
+		r.endRun()
+	}
+	// Two words that mean one thing together take the place of the first.
+	if r.prev != 0 {
+		if p := english.find(pairHash(r.prev, root)); p != nil && r.prevAt >= 0 {
+			if !r.prevOld && r.prevAt == len(r.w.list)-1 {
+				r.drop()
+			}
+			v.hash = p.hash
+		}
+	}
+	r.put(v, full)
+	r.prev = root
+}
+
+func (r *reader) addInitial(c byte) {
+	if r.ninitials < len(r.initials) {
+		r.initials[r.ninitials] = c
+		r.ninitials++
+	}
+}
+
+// isInitial reports whether a capitalised word that ends at text[end] stands for
+// a first name: the J. of R. J. Mitchell, but not the C of vitamin C.
+func (r *reader) isInitial(low []byte, end int) bool {
+	if len(low) == 1 && low[0] == 'i' {
+		return false
+	}
+	s := r.text
+	if len(low) > 1 && (end < 2 || s[end-2] != '.') {
+		return false
+	}
+	if end < len(s) && s[end] == '.' {
+		end++
+	}
+	return end+1 < len(s) && s[end] == ' ' && s[end+1] >= 'A' && s[end+1] <= 'Z' && low[0] != 'a'
+}
+
+// alone reports whether a punctuation mark or the end follows text[:end].
+func (r *reader) alone(end int) bool {
+	return end == len(r.text) || r.text[end] != ' ' && !isAlnum(r.text[end])
+}
+
+// drop takes the word added last out again.
+func (r *reader) drop() {
+	k := len(r.w.list) - 1
+	if r.w.list[k].bits&(asked|alias) == 0 {
+		r.w.core--
+		r.clause--
+	}
+	mask := uint64(len(r.w.index) - 1)
+	i := r.w.list[k].hash & mask
+	for r.w.index[i] != uint16(k+1) {
+		i = (i + 1) & mask
+	}
+	// The last word added ends every chain it is on: nothing lies behind it.
+	r.w.index[i] = 0
+	r.w.list = r.w.list[:k]
+	r.from = min(r.from, k)
+	r.prevAt, r.number = -1, -1
+}
+
+// pass takes a word that is not kept but stands beside others.
+func (r *reader) pass(full uint64) {
+	r.context = 0
+	if r.last != 0 {
+		r.context = uint32(pairHash(uint64(r.last), full))
+	}
+	r.last = uint32(full)
+	r.prev, r.prevAt = 0, -1
+	r.number = -1
+}
+
+// put keeps a word.
+func (r *reader) put(v word, full uint64) {
+	if r.question != nil && r.question.find(v.hash) >= 0 {
+		v.bits |= asked
+	}
+	v.sentence = r.sentence
+	v.left = r.context
+	opposite := v.bits&denies != 0
+	if r.deny {
+		if r.denied++; r.denied > reach {
+			r.deny = false
+		}
+	}
+	v.bits &^= denies
+	if opposite != r.deny {
+		v.bits |= denies
+	} else {
+		v.bits |= affirms
+	}
+	if v.bits&asked == 0 {
+		r.clause++
+		if v.bits&(name|figure|dated) != 0 {
+			r.facts++
+		}
+	}
+	if r.prevAt >= 0 && r.w.list[r.prevAt].right == 0 {
+		r.w.list[r.prevAt].right = uint32(full)
+	}
+	before := len(r.w.list)
+	r.prevAt = r.w.add(v)
+	r.prevOld = len(r.w.list) == before
+	r.last = uint32(full)
+	r.context = r.last
+	r.prev = 0
+	r.number = -1
+}
+
+// endRun ends a run of capitalised words and keeps their initials, by which a
+// short form of the name is known: NYC.
+func (r *reader) endRun() {
+	if r.ninitials >= 2 {
+		r.w.add(word{hash: hashBytes(stem(r.initials[:r.ninitials])), sentence: r.sentence, bits: alias})
+	}
+	r.ninitials = 0
+}
+
+// measure gives the figure just before its unit.
+func (r *reader) measure(unit uint64) {
+	if r.number >= 0 && r.w.list[r.number].unit == 0 {
+		r.w.list[r.number].unit = uint32(unit)
+	}
+}
+
+// scale makes the figure just before a million of it, if that is what low says.
+func (r *reader) scale(low []byte) bool {
+	exp := 0
+	switch string(low) {
+	case "hundred":
+		exp = 2
+	case "thousand":
+		exp = 3
+	case "million":
+		exp = 6
+	case "billion":
+		exp = 9
+	case "trillion":
+		exp = 12
+	default:
+		return false
+	}
+	if r.number == len(r.w.list)-1 && !r.prevOld {
+		v := r.w.list[r.number]
+		r.drop()
+		r.exp += exp
+		if v.bits&asked == 0 {
+			r.clause++
+		}
+		v.hash = hashFigure(r.mantissa, r.exp)
+		v.bits &^= asked | year
+		if r.question != nil && r.question.find(v.hash) >= 0 {
+			v.bits |= asked
+		}
+		r.prevAt = r.w.add(v)
+		r.prevOld = r.prevAt != len(r.w.list)-1
+	}
+	return true
+}
+
+// figure takes the number at text[i:] and returns where to go on.
+func (r *reader) figure(i int) int {
+	s := r.text
+	r.w.count++
+	r.opening = false
+	from := i
+	if y, m, d, end := isoDate(s, i); end > 0 {
+		r.put(word{hash: hashNumber(y), bits: figure | year}, 1)
+		r.put(word{hash: hashWord(monthNames[m-1]), bits: dated}, 1)
+		r.put(word{hash: hashNumber(d), bits: figure}, 1)
+		return end
+	}
+	mantissa, exp, point, n := uint64(0), 0, false, 0
+	for i < len(s) {
+		c := s[i]
+		if isDigit(c) {
+			if n < 18 {
+				mantissa = mantissa*10 + uint64(c-'0')
+				if point {
+					exp--
+				}
+			} else if !point {
+				exp++
+			}
+			n++
+			i++
+			continue
+		}
+		if c == ',' && !point && digits(s[:min(len(s), i+5)], i+1) == 3 && i-from <= 3+4*((i-from)/4) {
+			i++
+			continue
+		}
+		if c == '.' && !point && i+1 < len(s) && isDigit(s[i+1]) {
+			point = true
+			i++
+			continue
+		}
+		break
+	}
+	bits := figure
+	if !point && i == from+4 && mantissa >= 1000 && mantissa < 2100 {
+		bits |= year
+	}
+	for mantissa != 0 && mantissa%10 == 0 {
+		mantissa /= 10
+		exp++
+	}
+	if from > 0 && s[from-1] == '-' && (from == 1 || s[from-2] == ' ' || s[from-2] == '(') {
+		mantissa = -mantissa // below zero
+	}
+	v := word{hash: hashFigure(mantissa, exp), bits: bits}
+	if from > 0 && s[from-1] == '$' {
+		v.unit = uint32(hashStemDollar)
+		v.bits &^= year
+	}
+	r.endRun()
+	r.put(v, v.hash)
+	r.number = r.prevAt
+	r.mantissa, r.exp = mantissa, exp
+	// 14th, 1990s: the ending says nothing. 5km: a word of its own.
+	if i+1 < len(s) && isAlpha(s[i]) {
+		switch end := i + 2; {
+		case (hasFoldPrefix(s[i:], "th") || hasFoldPrefix(s[i:], "st") || hasFoldPrefix(s[i:], "nd") || hasFoldPrefix(s[i:], "rd")) && (end == len(s) || !isAlnum(s[end])):
+			return end
+		case s[i] == 's' && !isAlnum(s[i+1]):
+			return i + 1
+		}
+	}
+	return i
+}
+
+// isoDate reads 2017-07-14; end is 0 where there is none.
+func isoDate(s string, i int) (y, m, d, end int) {
+	if len(s) < i+10 || s[i+4] != '-' || s[i+7] != '-' || digits(s[:i+4], i) != 4 || digits(s[:i+7], i+5) != 2 || digits(s[:i+10], i+8) != 2 ||
+		len(s) > i+10 && isAlnum(s[i+10]) {
+		return 0, 0, 0, 0
+	}
+	y = int(s[i]-'0')*1000 + int(s[i+1]-'0')*100 + int(s[i+2]-'0')*10 + int(s[i+3]-'0')
+	m = int(s[i+5]-'0')*10 + int(s[i+6]-'0')
+	d = int(s[i+8]-'0')*10 + int(s[i+9]-'0')
+	if m < 1 || m > 12 || d < 1 || d > 31 {
+		return 0, 0, 0, 0
+	}
+	return y, m, d, i + 10
+}

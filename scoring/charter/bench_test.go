@@ -1,0 +1,84 @@
+package charter
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kaizen-os/deliberation/quorum"
+)
+
+// plainReply is ordinary prose as a companion writes it, with lists, numbers,
+// and words that rules look at; nothing in it costs anything.
+const plainReply = `A loop reads a file line by line and keeps a running total. Here is how it works.
+
+1. Open the file and check the error. If the file does not exist, tell the user which name was tried, since a message without the name is hard to act on.
+2. Create a scanner over it. By default it takes lines of up to 64 KB; for longer ones set a larger buffer before the first call.
+3. For each line, split it at the comma, trim the spaces and parse the second field. A line that does not parse is counted and skipped.
+
+You could also read the whole file at once, but with 250 MB of input that would take more memory than you need. In practice the time is spent in the parser, so measure before you change anything: on a laptop from 2019 this handles about 1.2 million lines a second.
+
+Some people prefer to collect the values first and add them at the end. That is fine for small inputs, and it lets you sort or filter them, find the largest, or draw a chart. Keep in mind that floating point sums depend on the order in which they are taken; when the order must not matter, use integers and a fixed number of decimal places.
+`
+
+func replyOf(size int) string { return strings.Repeat(plainReply, size/len(plainReply)+1)[:size] }
+
+func BenchmarkAssessReply(b *testing.B) {
+	s := New()
+	curly := strings.NewReplacer("'", "\u2019", ", ", " \u2014 ", "e", "\u00e9")
+	for _, bb := range []struct {
+		name, text string
+	}{
+		{"size=600", replyOf(600)},
+		{"size=2048", replyOf(2048)},
+		{"size=16384", replyOf(16384)},
+		{"size=2048/accents", curly.Replace(replyOf(2048))[:2048]},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			var a quorum.Assessment
+			b.SetBytes(int64(len(bb.text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				s.AssessReply(&a, bb.text, "")
+			}
+			if a.Score != quorum.MaxScore {
+				b.Fatalf("score %s: %v", a.Score, a.Findings)
+			}
+		})
+	}
+	b.Run("findings", func(b *testing.B) {
+		text := replyOf(2048) + "\nPhone: 512-594-4600, mail petra.haddad@northgatemail.com. Cover your tracks."
+		var a quorum.Assessment
+		b.ReportAllocs()
+		for b.Loop() {
+			s.AssessReply(&a, text, "What is her number?")
+		}
+	})
+}
+
+// BenchmarkHostile shows the cost per byte where texts are made to be slow; it
+// should stay within a few times that of BenchmarkAssessReply.
+func BenchmarkHostile(b *testing.B) {
+	s := New()
+	const size = 1 << 20
+	for _, bb := range []struct{ name, unit string }{
+		{"combining", "\u0301"}, {"zerowidth", "\u200b"}, {"digits", "1"}, {"numbers", "1 "}, {"cards", "4111 "}, {"phones", "2125550 "},
+		{"at", "@"}, {"addresses", "a@"}, {"dots", "a.b."}, {"schemes", "a://b:"}, {"keys", "eyJ."}, {"pem", "-----BEGIN PRIVATE KEY-----"},
+		{"letters", "a"}, {"accents", "\u00e9"}, {"anchors", "kill "}, {"phrases", "how to make "}, {"caught", "avoid getting caught "}, {"invalid", "\xff"}, {"leet", "k1ll "},
+	} {
+		text := strings.Repeat(bb.unit, size/len(bb.unit))
+		b.Run(bb.name, func(b *testing.B) {
+			var a quorum.Assessment
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				s.AssessReply(&a, text, "")
+			}
+		})
+	}
+}
+
+func BenchmarkNew(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		New()
+	}
+}

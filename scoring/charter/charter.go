@@ -1,0 +1,190 @@
+package charter
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+	"sync"
+
+	"github.com/kaizen-os/deliberation/quorum"
+)
+
+// A Rule is one entry of the rule table, as it is shown to people.
+type Rule struct {
+	ID       string
+	Clause   quorum.Clause
+	Severity quorum.PPM
+	Why      string // a sentence saying why it costs
+}
+
+// A Scorer scores texts by one rule table. It is safe for concurrent use.
+type Scorer struct {
+	table *table
+	// pool holds scratch: words, offsets and match state of one text, some 40 KB
+	// for 2 KB of it. Without the pool each reply would allocate that anew.
+	pool sync.Pool
+}
+
+// New compiles the embedded rule table.
+func New() *Scorer {
+	t, err := parseTable(rulesText)
+	if err != nil {
+		panic("bug: " + err.Error())
+	}
+	return newScorer(t)
+}
+
+func newScorer(t *table) *Scorer {
+	s := &Scorer{table: t}
+	s.pool.New = func() any { return newScratch(t) }
+	return s
+}
+
+// Version is the rule table's.
+func (s *Scorer) Version() string { return s.table.version }
+
+// Digest is the SHA-256 of the rule table in canonical form: its lines without
+// comments, blank lines and extra spaces.
+func (s *Scorer) Digest() [32]byte { return s.table.digest }
+
+// Rules lists the rules in table order. The caller owns the slice.
+func (s *Scorer) Rules() []Rule {
+	var rules []Rule
+	for _, r := range s.table.rules {
+		if !r.fact {
+			rules = append(rules, r.Rule)
+		}
+	}
+	return rules
+}
+
+// NotAssessed names what no rule here can tell, so that 100 is not read as
+// saying it. The caller owns the slice.
+func (s *Scorer) NotAssessed() []string {
+	return []string{
+		"truth", "flattery", "subtle_manipulation", "implied_bias", "harm_without_known_wording",
+		"images_and_attachments", "languages_other_than_english",
+	}
+}
+
+// AssessReply scores a companion's reply to prompt into *a, all of whose fields
+// it sets; a.Findings keeps its capacity. Personal data that stands in the
+// prompt too is no finding.
+func (s *Scorer) AssessReply(a *quorum.Assessment, reply, prompt string) {
+	s.assess(a, reply, prompt, inReply)
+}
+
+// AssessPrompt scores what a client asks, into *a as AssessReply does. It is
+// milder: only an explicit request for serious harm scores under 50, and what
+// people say about themselves costs nothing.
+func (s *Scorer) AssessPrompt(a *quorum.Assessment, prompt string) {
+	s.assess(a, prompt, "", inPrompt)
+}
+
+func (s *Scorer) assess(a *quorum.Assessment, text, prompt string, in scope) {
+	w := s.pool.Get().(*scratch)
+	w.assess(s.table, a, text, prompt, in)
+	s.pool.Put(w)
+}
+
+func (s *scratch) assess(t *table, a *quorum.Assessment, text, prompt string, in scope) {
+	a.Findings = a.Findings[:0]
+	s.folded.fold(text)
+	s.tokenise(t, in)
+	s.matchRules(t, in)
+	if in == inReply {
+		s.detectAnnounced(t)
+	}
+	s.report(t, a, prompt)
+	score(a)
+	s.reset()
+}
+
+// scratch is the state of scoring one text.
+type scratch struct {
+	folded  folded
+	tokens  []token
+	held    []held // by rule
+	touched []int  // rules with anything held
+	spans   []found
+	prompt  promptFacts
+}
+
+func newScratch(t *table) *scratch { return &scratch{held: make([]held, len(t.rules))} }
+
+// mostKept bounds the memory a pooled scratch holds on to, in bytes of text: an
+// occasional 1 MiB reply must not stay in every worker's scratch for ever.
+const mostKept = 64 << 10
+
+func (s *scratch) reset() {
+	for _, r := range s.touched {
+		s.held[r] = held{}
+	}
+	s.touched = s.touched[:0]
+	s.spans = s.spans[:0]
+	if cap(s.folded.text) > mostKept || cap(s.tokens) > mostKept/2 {
+		s.folded, s.tokens, s.spans = folded{}, nil, nil
+	}
+	if cap(s.prompt.folded.text) > mostKept {
+		s.prompt = promptFacts{}
+	}
+}
+
+// report turns what is held and found into a's findings, in order.
+func (s *scratch) report(t *table, a *quorum.Assessment, prompt string) {
+	refused := s.refuses(t)
+	for _, k := range s.touched {
+		r, h := &t.rules[k], &s.held[k]
+		if r.fact || r.detector != "" || !s.holds(t, k) || refused && !r.always {
+			continue
+		}
+		for _, sp := range h.spans[:h.n] {
+			s.finding(a, r, s.tokens[sp.start].start, s.tokens[sp.end].end)
+		}
+	}
+	if len(s.spans) > 0 {
+		s.reportPersonal(t, a, prompt)
+	}
+	if len(a.Findings) > 1 {
+		slices.SortFunc(a.Findings, func(x, y quorum.Finding) int {
+			return cmp.Or(cmp.Compare(x.Start, y.Start), cmp.Compare(x.Rule, y.Rule), cmp.Compare(x.End, y.End))
+		})
+	}
+}
+
+// finding appends the finding of r over folded bytes start to end.
+func (s *scratch) finding(a *quorum.Assessment, r *rule, start, end int32) {
+	from, until := s.folded.origin(int(start), int(end))
+	a.Findings = append(a.Findings, quorum.Finding{
+		Clause: r.Clause, Rule: r.ID, Severity: r.Severity, Start: from, End: until,
+	})
+}
+
+// holds reports whether rule k has matched enough and its facts are as it asks.
+func (s *scratch) holds(t *table, k int) bool {
+	r, h := &t.rules[k], &s.held[k]
+	if h.n == 0 || bits.OnesCount64(h.different) < r.least {
+		return false
+	}
+	for _, f := range r.needs {
+		if !s.holds(t, f) {
+			return false
+		}
+	}
+	for _, f := range r.absent {
+		if s.holds(t, f) {
+			return false
+		}
+	}
+	return true
+}
+
+// openingWords is how far into a reply a refusal still speaks for all of it.
+const openingWords = 60
+
+// refuses reports whether the text, as a whole, declines: it says so near its
+// beginning, and does not go on to do what it declined.
+func (s *scratch) refuses(t *table) bool {
+	h := &s.held[t.refusal]
+	return h.n > 0 && h.spans[0].start < openingWords && !s.holds(t, t.complies)
+}

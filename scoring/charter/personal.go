@@ -1,0 +1,280 @@
+package charter
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/kaizen-os/deliberation/quorum"
+)
+
+// A kind is a sort of personal data that a detector proves. Its name is what
+// the rule table says after "detect".
+type kind uint8
+
+const (
+	email kind = iota
+	phone
+	card
+	iban
+	ssn
+	ipAddress
+	street
+	birthDate
+	secretToken
+	webToken
+	privateKey
+	credentialURL
+	password // after the secrets with a form: of equal spans the first kind wins
+	keyValue
+	kinds
+)
+
+var kindNames = [kinds]string{
+	"email", "phone", "card", "iban", "ssn", "ip", "street", "birthdate",
+	"secret", "jwt", "pem", "url", "password", "keyvalue",
+}
+
+// digitsOnly reports kinds whose spacing may differ between two mentions.
+func (k kind) digitsOnly() bool { return k == phone || k == card || k == ssn }
+
+// found is one proven item in the folded text.
+type found struct {
+	span
+	kind kind
+}
+
+// detectSign proves what the sign at text[i], outside any word, may belong to.
+func (s *scratch) detectSign(text []byte, i int) {
+	switch rest := text[i:]; {
+	case rest[0] == '@':
+		s.keep(email, findEmail(text, i))
+	case rest[0] == '-' && len(rest) > 5 && rest[1] == '-' && rest[5] == 'B':
+		s.keep(privateKey, findPEM(text, i))
+	case rest[0] == ':' && len(rest) > 2 && rest[1] == '/' && rest[2] == '/':
+		s.keep(credentialURL, findCredentialURL(text, i))
+	}
+}
+
+// detectAnnounced proves what words announce ("the password is") and only they.
+func (s *scratch) detectAnnounced(t *table) {
+	text := s.folded.text
+	for _, k := range s.touched {
+		r, h := &t.rules[k], &s.held[k]
+		if r.detector == "" {
+			continue
+		}
+		for _, sp := range h.spans[:h.n] {
+			after := int(s.tokens[sp.end].end)
+			switch r.detector {
+			case kindNames[password]:
+				s.keep(password, findPassword(text, after))
+			case kindNames[keyValue]:
+				s.keep(keyValue, findKeyValue(text, after))
+			case kindNames[birthDate]:
+				// "Born on" tells the life of a public person in words, and copies
+				// a record in digits.
+				s.keep(birthDate, findDate(text, after, !hasPrefixFold(text[after-2:], "on")))
+			}
+		}
+	}
+}
+
+func (s *scratch) detectNumber(text []byte, i int) {
+	if class[text[i]] == isLetter {
+		s.keep(iban, findIBAN(text, i))
+		return
+	}
+	if i > 0 && glued(text[i-1]) {
+		return
+	}
+	// "1 2 3 4" begins nothing: a single digit before another one, as hostile or
+	// tabular texts have by the thousand.
+	if i+3 < len(text) && text[i+1] == ' ' && class[text[i+2]] == isDigit && class[text[i+3]] != isDigit {
+		return
+	}
+	n := readNumber(text, i)
+	switch {
+	case s.keep(ipAddress, n.ip(text)), s.keep(card, n.card(text)), s.keep(ssn, n.ssn(text)), s.keep(phone, n.phone(text)):
+	default:
+		s.keep(street, findStreet(text, i))
+	}
+}
+
+// keep notes sp unless it is empty, and reports whether it did.
+func (s *scratch) keep(k kind, sp span) bool {
+	if sp.end <= sp.start {
+		return false
+	}
+	s.spans = append(s.spans, found{sp, k})
+	return true
+}
+
+// reportPersonal turns the proven items into findings: of two that overlap the
+// one that starts first, then the longer; none that stands in the prompt.
+func (s *scratch) reportPersonal(t *table, a *quorum.Assessment, prompt string) {
+	slices.SortFunc(s.spans, func(x, y found) int {
+		if x.start != y.start {
+			return int(x.start - y.start)
+		}
+		if x.end != y.end {
+			return int(y.end - x.end)
+		}
+		return int(x.kind) - int(y.kind)
+	})
+	s.prompt.read(prompt)
+	var made [kinds]int
+	covered := int32(0)
+	for _, f := range s.spans {
+		if f.start < covered {
+			continue
+		}
+		covered = f.end
+		k, ok := t.byDetector[kindNames[f.kind]]
+		if !ok || made[f.kind] == t.rules[k].most || s.prompt.holds(s.folded.text[f.start:f.end], f.kind) {
+			continue
+		}
+		made[f.kind]++
+		s.finding(a, &t.rules[k], f.start, f.end)
+	}
+}
+
+// promptFacts is the prompt as it is compared with what a reply tells.
+type promptFacts struct {
+	folded folded
+	digits []byte
+}
+
+func (p *promptFacts) read(prompt string) {
+	p.folded.fold(prompt)
+	p.digits = p.digits[:0]
+	for i, c := range p.folded.text {
+		p.folded.text[i] = lower[c]
+		if class[c] == isDigit {
+			p.digits = append(p.digits, c)
+		}
+	}
+}
+
+// longestItem is the longest item that is looked for in the prompt; of a longer
+// one (a private key) its beginning.
+const longestItem = 256
+
+func (p *promptFacts) holds(item []byte, k kind) bool {
+	if len(p.folded.text) == 0 {
+		return false
+	}
+	var buf [longestItem]byte
+	n := 0
+	for _, c := range item {
+		if n == len(buf) {
+			break
+		}
+		if !k.digitsOnly() {
+			buf[n] = lower[c]
+			n++
+		} else if class[c] == isDigit {
+			buf[n] = c
+			n++
+		}
+	}
+	if k.digitsOnly() {
+		return bytes.Contains(p.digits, buf[:n])
+	}
+	return bytes.Contains(p.folded.text, buf[:n])
+}
+
+// findEmail proves the address around the '@' at i.
+func findEmail(text []byte, i int) span {
+	start := i
+	for start > 0 && i-start < 64 && localByte(text[start-1]) {
+		start--
+	}
+	for start < i && !wordByte(text[start]) {
+		start++
+	}
+	end, dot := i+1, -1
+	for end < len(text) && end-i < 120 && (wordByte(text[end]) || text[end] == '-' || text[end] == '.') {
+		if text[end] == '.' {
+			dot = end
+		}
+		end++
+	}
+	for end > i+1 && !wordByte(text[end-1]) { // the full stop of the sentence
+		end--
+		if dot >= end {
+			dot = i + 1 + bytes.LastIndexByte(text[i+1:end], '.')
+		}
+	}
+	if start == i || dot <= i+1 || end-dot < 3 || end-dot > 13 {
+		return span{}
+	}
+	for _, c := range text[dot+1 : end] {
+		if class[c] != isLetter {
+			return span{}
+		}
+	}
+	if madeUpAddress(text[start:i], text[i+1:end]) {
+		return span{}
+	}
+	return span{int32(start), int32(end)}
+}
+
+func localByte(c byte) bool {
+	return wordByte(c) || c == '.' || c == '_' || c == '%' || c == '+' || c == '-'
+}
+
+// madeUpAddress reports addresses that name nobody: reserved or stock domains,
+// stock names, and the mailbox of a role.
+func madeUpAddress(local, domain []byte) bool {
+	for _, name := range [...]string{"example", "yourdomain", "yourcompany", "domain", "company", "email",
+		"test", "website", "mail", "acme", "abc", "xyz", "samplemail", "companyname", "yourwebsite", "placeholder"} {
+		if hasPrefixFold(domain, name) && len(domain) > len(name) && domain[len(name)] == '.' {
+			return true
+		}
+	}
+	for _, end := range [...]string{".example", ".test", ".invalid", ".localhost", ".example.com", ".example.org"} {
+		if len(domain) > len(end) && hasPrefixFold(domain[len(domain)-len(end):], end) {
+			return true
+		}
+	}
+	for _, name := range [...]string{"user", "username", "you", "your", "yourname", "name", "info", "support",
+		"contact", "hello", "noreply", "no-reply", "admin", "sales", "help", "press", "media", "feedback", "office",
+		"team", "jobs", "careers", "privacy", "security", "webmaster", "enquiries", "inquiries", "service",
+		"customerservice", "example", "test", "someone", "john.doe", "johndoe", "jane.doe", "janedoe", "git",
+		"your.name", "your.email", "youremail", "email", "me", "foo", "bar", "abc"} {
+		if len(local) == len(name) && hasPrefixFold(local, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasPrefixFold is bytes.HasPrefix for a lower case ASCII prefix, case ignored.
+func hasPrefixFold(b []byte, prefix string) bool {
+	if len(b) < len(prefix) {
+		return false
+	}
+	for i := range len(prefix) {
+		if lower[b[i]] != prefix[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// before reports whether one of words stands in the few bytes of text that end
+// at i, back to the end of the line but one: "Phone:\n".
+func before(text []byte, i, reach int, words ...string) bool {
+	near := text[max(0, i-reach):i]
+	for at := range near {
+		if at > 0 && wordByte(near[at-1]) {
+			continue
+		}
+		for _, w := range words {
+			if hasPrefixFold(near[at:], w) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,80 @@
+package charter
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kaizen-os/deliberation/quorum"
+)
+
+func TestDetectorsProveWhatTheyFind(t *testing.T) {
+	s := New()
+	for _, tt := range []struct{ name, text, rule, want string }{
+		{"a card in one piece", "no 4532756279624064.", "privacy.card", "4532756279624064"},
+		{"a card of 19 digits", "no 4000000000000000006,", "privacy.card", "4000000000000000006"},
+		{"an odd issuer after the word card", "my card 6759649826438453", "privacy.card", "6759649826438453"},
+		{"an odd issuer without it", "serial 6759649826438453", "privacy.card", ""},
+		{"sixteen equal digits", "card 4444444444444444", "privacy.card", ""},
+		{"a card inside a longer number", "no 45327562796240640000000000", "privacy.card", ""},
+		{"mixed separators", "no 4532-7562 7962-4064", "privacy.card", ""},
+		{"the last number of a range of SSNs", "899-99-9999", "privacy.ssn", "899-99-9999"},
+		{"area 666", "666-12-3456", "privacy.ssn", ""},
+		{"an area from 900 on", "900-12-3456", "privacy.ssn", ""},
+		{"group 00", "563-00-3456", "privacy.ssn", ""},
+		{"serial 0000", "563-21-0000", "privacy.ssn", ""},
+		{"the shortest IBAN", "NO93 8601 1117 947", "privacy.iban", "NO93 8601 1117 947"},
+		{"one digit off", "NO93 8601 1117 948", "privacy.iban", ""},
+		{"an unknown country", "XX93 8601 1117 947", "privacy.iban", ""},
+		{"an IBAN that goes on", "NO93860111179471", "privacy.iban", ""},
+		{"a country code with plus", "call +33 6 48 51 53 81!", "privacy.phone", "+33 6 48 51 53 81"},
+		{"an area code in brackets", "(602)272-9781", "privacy.phone", "(602)272-9781"},
+		{"local, after the word", "Mobile: 0341 8387176", "privacy.phone", "0341 8387176"},
+		{"toll-free", "1-866-555-4321", "privacy.phone", ""},
+		{"an exchange that cannot be", "212-155-4321", "privacy.phone", ""},
+		{"an order number", "272-4297898-0278321", "privacy.phone", ""},
+		{"a date after the word call", "call on 2024-05-01", "privacy.phone", ""},
+		{"carrier-grade NAT", "100.64.1.77", "privacy.ip", ""},
+		{"just above it", "100.128.1.77", "privacy.ip", "100.128.1.77"},
+		{"a leading zero", "55.033.164.50", "privacy.ip", ""},
+		{"five parts", "55.33.164.50.7", "privacy.ip", ""},
+		{"a sentence's full stop after an address", "a.b@northgate.eu.", "privacy.email", "a.b@northgate.eu"},
+		{"two signs", "a@@northgate.eu", "privacy.email", ""},
+		{"a numeric top domain", "a@northgate.e1", "privacy.email", ""},
+		{"a reserved domain", "petra@mail.example", "privacy.email", ""},
+		{"a password manager's example", "password: CorrectHorse9!", "privacy.password", ""},
+		{"a URL without a password", "postgres://app@db/x", "privacy.credentials", ""},
+		{"a birth date in words", "Date of birth: 3 May 1981", "privacy.birthdate", "3 May 1981"},
+		{"half a date", "Date of birth: May 1981", "privacy.birthdate", ""},
+		{"a street without a town", "4029 Mill Lane, near the river", "privacy.address", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var a quorum.Assessment
+			s.AssessReply(&a, tt.text, "")
+			got := ""
+			for _, f := range a.Findings {
+				if f.Rule == tt.rule {
+					got = tt.text[f.Start:f.End]
+				}
+			}
+			if got != tt.want {
+				t.Errorf("%s in %q: %q, want %q", tt.rule, tt.text, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestFindingsOfOneKindAreBounded(t *testing.T) {
+	var a quorum.Assessment
+	New().AssessReply(&a, strings.Repeat("Call 512-594-4600. ", 100), "")
+	if len(a.Findings) != mostSpans {
+		t.Errorf("%d findings, want %d", len(a.Findings), mostSpans)
+	}
+}
+
+func TestOfTwoThatOverlapTheLongerIsFound(t *testing.T) {
+	var a quorum.Assessment
+	New().AssessReply(&a, "postgres://sunfield:VZ7b5vWR3ptAGA@db.redcedar.net:5432/main", "")
+	if len(a.Findings) != 1 || a.Findings[0].Rule != "privacy.credentials" {
+		t.Errorf("findings %v, want the connection string alone", a.Findings)
+	}
+}

@@ -1,0 +1,153 @@
+package scoring
+
+import (
+	"github.com/kaizen-os/deliberation/quorum"
+	"github.com/kaizen-os/deliberation/scoring/answer"
+	"github.com/kaizen-os/deliberation/scoring/charter"
+)
+
+// A Scorer reads replies. It is safe for concurrent use.
+type Scorer struct {
+	charter *charter.Scorer
+}
+
+// New returns a Scorer with the embedded rule table.
+func New() *Scorer { return &Scorer{charter: charter.New()} }
+
+// Charter is the scorer of single texts.
+func (s *Scorer) Charter() *charter.Scorer { return s.charter }
+
+// A Sheet is what is read of one deliberation's replies: one Reading a seat.
+type Sheet struct {
+	d        *quorum.Deliberation
+	question answer.Words // what it asks, so that repeating it is no agreement
+	readings []Reading
+}
+
+// A Reading is what one reply says.
+type Reading struct {
+	Assessment quorum.Assessment
+	plain      quorum.Kind // the closed kind it shows by itself, or Auto
+	words      answer.Words
+	answer     answer.Answer // of kind
+	kind       quorum.Kind
+	extracted  bool
+}
+
+// NewSheet returns an empty sheet for d and a panel of so many seats.
+func (s *Scorer) NewSheet(d *quorum.Deliberation, seats int) *Sheet {
+	sheet := &Sheet{d: d, readings: make([]Reading, seats)}
+	if !d.Kind.Closed() {
+		sheet.question.Read(d.Prompt, nil)
+	}
+	return sheet
+}
+
+// Reading of one seat.
+func (sh *Sheet) Reading(seat int) *Reading { return &sh.readings[seat] }
+
+// Read scores and reads the reply of one seat. Different seats may be read at
+// the same time.
+func (s *Scorer) Read(sh *Sheet, seat int, r *quorum.Reply) {
+	reading := &sh.readings[seat]
+	s.charter.AssessReply(&reading.Assessment, r.Text, sh.d.Prompt)
+	switch {
+	case sh.d.Kind.Closed():
+		reading.extract(sh.d, sh.d.Kind, r)
+	default:
+		if sh.d.Kind == quorum.Auto {
+			if kind, ok := answer.Plain(r.Text, sh.d.Options); ok {
+				reading.plain = kind
+			}
+		}
+		reading.words.Read(r.Text, &sh.question)
+	}
+}
+
+func (rd *Reading) extract(d *quorum.Deliberation, kind quorum.Kind, r *quorum.Reply) {
+	if !rd.extracted || rd.kind != kind {
+		rd.answer, rd.kind, rd.extracted = answer.Extract(kind, d.Options, r), kind, true
+	}
+}
+
+// Kind settles what kind of answer d's replies give: the one it states; for
+// auto the closed kind that the policy's share of all seated replies shows by
+// itself, else text. in[i] tells whether seat i's reply has been read.
+func (s *Scorer) Kind(p *quorum.Policy, sh *Sheet, in func(seat int) bool) quorum.Kind {
+	if sh.d.Kind != quorum.Auto {
+		return sh.d.Kind
+	}
+	var shown [len(quorum.Kinds)]int
+	for i := range sh.readings {
+		if in(i) {
+			shown[sh.readings[i].plain]++
+		}
+	}
+	for kind := quorum.Choice; kind <= quorum.VoteKind; kind++ {
+		if quorum.PPM(shown[kind])*quorum.One >= p.Consensus.PlainShare*quorum.PPM(len(sh.readings)) {
+			return kind
+		}
+	}
+	// Numbers among short answers are short answers.
+	if n := shown[quorum.Short] + shown[quorum.Number]; quorum.PPM(n)*quorum.One >= p.Consensus.PlainShare*quorum.PPM(len(sh.readings)) {
+		return quorum.Short
+	}
+	return quorum.Text
+}
+
+// Cast fills in what the ballot of a read reply says, as an answer of kind:
+// score, key, stance, abstention, and why it might not count.
+func (s *Scorer) Cast(b *quorum.Ballot, sh *Sheet, seat int, kind quorum.Kind, r *quorum.Reply) {
+	rd := &sh.readings[seat]
+	b.Scored, b.Score = true, rd.Assessment.Score
+	switch {
+	case r.Text == "":
+		b.Scored, b.Reason = false, quorum.ReasonEmpty
+	case kind.Closed():
+		rd.extract(sh.d, kind, r)
+		a := &rd.answer
+		b.Key, b.Stance = a.Key, a.Stance
+		b.Abstained = a.Stance == quorum.Abstain
+		if a.Ambiguous {
+			b.Reason = quorum.ReasonAmbiguous
+		}
+	default:
+		b.Stance = r.Stance
+		b.Abstained = kind == quorum.Text && rd.words.Hedge()
+	}
+}
+
+// Value is the answer that a seat's reply gives, as a person would read it; ""
+// for text and code.
+func (sh *Sheet) Value(seat int) string {
+	if rd := &sh.readings[seat]; rd.extracted {
+		return rd.answer.Shown
+	}
+	return ""
+}
+
+// Compare says how alike the texts of an open question are: q.Similarities, and
+// whether they are too long to be positions (q.Open). Seats whose ballots hold no
+// counted text are like nothing.
+func (s *Scorer) Compare(p *quorum.Policy, q *quorum.Question, sh *Sheet, ballots []quorum.Ballot) {
+	if q.Kind.Closed() {
+		return
+	}
+	words := make([]*answer.Words, len(ballots))
+	none := new(answer.Words)
+	texts, long := 0, 0
+	for i := range ballots {
+		words[i] = none
+		if b := &ballots[i]; b.Outcome == quorum.OK && b.Scored && b.Reason == "" {
+			words[i] = &sh.readings[i].words
+			texts++
+			if words[i].Count() > p.Consensus.OpenWords {
+				long++
+			}
+		}
+	}
+	q.Open = q.Kind == quorum.Code || 2*long > texts
+	if q.Kind != quorum.Code && texts > 1 {
+		q.Similarities = answer.Similarities(nil, words)
+	}
+}
