@@ -161,7 +161,7 @@ func TestEveryWayACompanionCanAnswerIsToldApart(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			deadline := 20 * time.Second
 			if tt.outcome == quorum.Late {
-				deadline = 100 * time.Millisecond
+				deadline = 500 * time.Millisecond
 			}
 			fan := newFan(t)
 			line := newLine(t, fanout.LineConfig{Asker: tt.asker, Deadline: deadline})
@@ -226,7 +226,7 @@ func TestALateReplyOverTheNetwork(t *testing.T) {
 	})
 	fan := newFan(t)
 	line := newLine(t, fanout.LineConfig{Asker: native(t, origin)})
-	ctx := within(t, 20*time.Millisecond)
+	ctx := within(t, 300*time.Millisecond)
 	round := fan.Ask(ctx, question, []*fanout.Line{line}, nil)
 	<-ctx.Done()
 	late := make(chan *quorum.Reply, 1)

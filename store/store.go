@@ -26,6 +26,7 @@ const (
 	memTables     = 4
 	cacheBytes    = 6 << 20
 	openFiles     = 256
+	baseBytes     = 4 << 20
 )
 
 var (
@@ -127,6 +128,12 @@ func open(dir string, o Options, log *logger, lock *pebble.Lock) (db *pebble.DB,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       24,
 	}
+	// An entry's key is always the greatest of its kind, but every flush also has
+	// names and tiles, so that it overlaps all of the base level: a small one keeps
+	// what is then rewritten small. Whole files of entries move on down unread.
+	opts.LBaseMaxBytes = baseBytes
+	// Hashes and sealed text hardly get smaller, and the time is the append's.
+	opts.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
 	for i := range opts.Levels {
 		// A name that is new, as nearly all are, is looked up before it is taken.
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)

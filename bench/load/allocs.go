@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"time"
 
@@ -15,19 +16,32 @@ type allocations struct{ objects, bytes float64 }
 
 // scrape reads them from a Prometheus endpoint of the program.
 func scrape(url string) (allocations, error) {
+	status, body, err := get(url, 5*time.Second)
+	if err != nil {
+		return allocations{}, fmt.Errorf("load: metrics: %w", err)
+	}
+	if status != fasthttp.StatusOK {
+		return allocations{}, fmt.Errorf("load: metrics: status %d", status)
+	}
+	return parseMetrics(body)
+}
+
+// get fetches url over a connection that it closes.
+func get(url string, timeout time.Duration) (status int, body []byte, err error) {
 	var request fasthttp.Request
 	var response fasthttp.Response
 	request.SetRequestURI(url)
-	client := fasthttp.Client{MaxResponseBodySize: 16 << 20}
-	defer client.CloseIdleConnections()
-	if err := client.DoTimeout(&request, &response, 5*time.Second); err != nil {
-		return allocations{}, fmt.Errorf("load: metrics: %w", err)
+	request.SetConnectionClose()
+	client := fasthttp.Client{MaxResponseBodySize: 16 << 20, Dial: dial}
+	if err := client.DoTimeout(&request, &response, timeout); err != nil {
+		return 0, nil, err
 	}
-	if response.StatusCode() != fasthttp.StatusOK {
-		return allocations{}, fmt.Errorf("load: metrics: status %d", response.StatusCode())
-	}
-	return parseMetrics(response.Body())
+	return response.StatusCode(), response.Body(), nil
 }
+
+// dial is used in place of fasthttp's dialer, whose address cache is a
+// goroutine without end.
+func dial(address string) (net.Conn, error) { return net.Dial("tcp", address) }
 
 func parseMetrics(text []byte) (a allocations, err error) {
 	found := 0

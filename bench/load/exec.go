@@ -163,7 +163,7 @@ func (p *Process) await(ctx context.Context, url string, first <-chan []byte, en
 			}
 			return nil
 		case <-poll.C:
-			status, _, err := fasthttp.GetTimeout(nil, url, time.Second)
+			status, _, err := get(url, time.Second)
 			if err == nil && status == fasthttp.StatusOK {
 				p.Ready.URL = url
 				return nil

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -99,8 +98,7 @@ func Run(ctx context.Context, plan Plan) (*Result, error) {
 		plan: plan, total: NewLatencies(), overhead: NewLatencies(),
 		errors: map[string]int64{}, verdicts: map[string]int64{},
 		client: fasthttp.HostClient{
-			Addr: u.Host, MaxConns: plan.Clients,
-			Dial:                     func(address string) (net.Conn, error) { return net.Dial("tcp", address) },
+			Addr: u.Host, MaxConns: plan.Clients, Dial: dial,
 			NoDefaultUserAgentHeader: true, DisableHeaderNamesNormalizing: true, DisablePathNormalizing: true,
 			// A failed request is counted, not repeated.
 			MaxIdemponentCallAttempts: 1,

@@ -330,7 +330,7 @@ func TestTheEndOfCtxClosesTheConnection(t *testing.T) {
 		route := client(t, Config{Origin: origin}).Post("/")
 		cancelled, cancel := context.WithCancel(t.Context())
 		guarded := &plainGuard{Context: t.Context()}
-		timed, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		timed, stop := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		for _, tt := range []struct {
 			ctx  context.Context
 			end  func()

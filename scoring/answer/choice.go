@@ -22,7 +22,7 @@ func choice(text string, options []string) Answer {
 		return option(i, options)
 	}, func(text string) (key, shown string) {
 		i := -1
-		if whole := bare(text); len(whole) <= plainLimit {
+		if whole := bare(text); len(whole) <= plainLimit && strings.IndexByte(whole, '\n') < 0 {
 			i, _ = pick(whole, options, n)
 		}
 		if i < 0 {

@@ -101,12 +101,7 @@ type Ledger struct {
 	rolledBack bool
 	disk       diskCheck
 
-	// names are those of the Appends under way. A name is in it from before its
-	// lookup until it can be looked up, so two Appends never both take it.
-	names struct {
-		sync.Mutex
-		taken map[string]struct{}
-	}
+	names names
 
 	seq sequencer // the sequencer's own
 
@@ -175,11 +170,11 @@ func (l *Ledger) Append(ctx context.Context, name string, rec quorum.Record) (Re
 		select {
 		case l.queue <- p:
 		case <-ctx.Done():
-			l.release(name)
+			l.names.settle(false, name)
 			l.recycle(p)
 			return Receipt{}, fmt.Errorf("%w: %d entries wait: %w", ErrBusy, cap(l.queue), context.Cause(ctx))
 		case <-l.done:
-			l.release(name)
+			l.names.settle(false, name)
 			l.recycle(p)
 			return Receipt{}, l.ended()
 		}
@@ -188,7 +183,7 @@ func (l *Ledger) Append(ctx context.Context, name string, rec quorum.Record) (Re
 	case <-p.done:
 	case <-ctx.Done():
 		if p.state.CompareAndSwap(waiting, abandoned) { // the sequencer drops it
-			l.release(name)
+			l.names.settle(false, name)
 			return Receipt{}, fmt.Errorf("%w: %w", ErrBusy, context.Cause(ctx))
 		}
 		select {
@@ -200,7 +195,7 @@ func (l *Ledger) Append(ctx context.Context, name string, rec quorum.Record) (Re
 		// The sequencer answers all it took before it ends: only what it never
 		// saw is still waiting.
 		if p.state.CompareAndSwap(waiting, abandoned) {
-			l.release(name)
+			l.names.settle(false, name)
 			return Receipt{}, l.ended()
 		}
 		<-p.done
@@ -221,38 +216,6 @@ func (l *Ledger) ended() error {
 func (l *Ledger) recycle(p *pending) {
 	p.reset()
 	l.pool.Put(p)
-}
-
-// reserve takes name for an Append, or says that it is taken.
-func (l *Ledger) reserve(name string) error {
-	if name == "" {
-		return nil
-	}
-	l.names.Lock()
-	_, has := l.names.taken[name]
-	if !has {
-		l.names.taken[name] = struct{}{}
-	}
-	l.names.Unlock()
-	if has {
-		return fmt.Errorf("%w: %q", ErrExists, name)
-	}
-	_, has, err := l.lookup(name)
-	if err == nil && has {
-		err = fmt.Errorf("%w: %q", ErrExists, name)
-	}
-	if err != nil {
-		l.release(name)
-	}
-	return err
-}
-
-func (l *Ledger) release(name string) {
-	if name != "" {
-		l.names.Lock()
-		delete(l.names.taken, name)
-		l.names.Unlock()
-	}
 }
 
 // Lookup finds the index of the durable entry of that name.

@@ -590,8 +590,42 @@ func TestNamesAreUniqueAmongConcurrentAppends(t *testing.T) {
 	if l.Size() != 50 {
 		t.Errorf("size is %d, want 50", l.Size())
 	}
-	if len(l.names.taken) != 0 {
-		t.Errorf("%d names are still reserved", len(l.names.taken))
+	for name, kept := range l.names.recent {
+		if !kept {
+			t.Errorf("name %q is still under way", name)
+		}
+	}
+}
+
+// Names in any order are unique, also those long forgotten, also after reopening.
+func TestForgottenNamesStayTaken(t *testing.T) {
+	fs := vfs.NewMem()
+	l := open(t, config(fs))
+	const n = recentNames + 2000
+	name := func(i int) string { return fmt.Sprintf("%05d", i*7919%n) } // scattered; n is no multiple of 7919
+	var wg sync.WaitGroup
+	for w := range 32 {
+		wg.Go(func() {
+			for i := w; i < n; i += 32 {
+				add(t, l, name(i), "x")
+			}
+		})
+	}
+	wg.Wait()
+	if len(l.names.recent) > recentNames || len(l.names.ring) > recentNames+64 {
+		t.Errorf("%d names are remembered", len(l.names.recent))
+	}
+	for range 2 {
+		for i := range n {
+			if _, err := l.Append(t.Context(), name(i), fact("x")); !errors.Is(err, ErrExists) {
+				t.Fatalf("Append(%q) again = %v, want ErrExists", name(i), err)
+			}
+		}
+		l.Close()
+		l = open(t, config(fs))
+	}
+	if l.Size() != n {
+		t.Errorf("size is %d, want %d", l.Size(), n)
 	}
 }
 

@@ -80,7 +80,6 @@ func prepare(cfg Config) (*Ledger, error) {
 		guarded:   make(chan struct{}),
 	}
 	l.pool.New = func() any { return &pending{done: make(chan struct{}, 1)} }
-	l.names.taken = make(map[string]struct{})
 	var err error
 	l.db, err = store.Open(l.dir, store.Options{FS: cfg.FS, Logger: cfg.Logger, OnFatal: func(err error) {
 		l.refuse(fmt.Errorf("%w: %w", ErrUnavailable, err))
@@ -109,7 +108,7 @@ func (l *Ledger) restore() error {
 	} else if err := l.resume(signed); err != nil {
 		return fmt.Errorf("open ledger %s: %w", l.dir, err)
 	}
-	if err := l.checkGuard(); err != nil {
+	if err := errors.Join(l.checkGuard(), l.names.load(l.db)); err != nil {
 		return err
 	}
 	if l.cfg.Fold == nil {

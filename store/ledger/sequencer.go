@@ -204,11 +204,11 @@ func (l *Ledger) stage(batch []*pending, at int64) (staged, error) {
 // answer wakes the callers of batch, with their receipt or err, and releases
 // their names.
 func (l *Ledger) answer(batch []*pending, err error) {
-	l.names.Lock()
+	l.names.mu.Lock()
 	for _, p := range batch {
-		delete(l.names.taken, p.name)
+		l.names.settleOne(p.name, err == nil)
 	}
-	l.names.Unlock()
+	l.names.mu.Unlock()
 	for _, p := range batch {
 		if p.err = err; err != nil {
 			p.receipt = Receipt{}
