@@ -127,9 +127,8 @@ func (g *Gateway) postDeliberate(ctx *fasthttp.RequestCtx, k *caller) error {
 		ctx.SetStatusCode(fasthttp.StatusAccepted)
 	}
 	ctx.SetContentType(contentJSON)
-	// The response's own buffer is reused with the connection: append to it.
-	ctx.Response.SetBodyRaw(nil)
-	ctx.SetBody(body.AppendTo(nil))
+	// The response's own buffer is used again with the connection: append to it.
+	ctx.Response.SwapBody(body.AppendTo(ctx.Response.SwapBody(nil)[:0]))
 	return nil
 }
 

@@ -48,14 +48,14 @@ func (t *texts) commit(field, text string) [32]byte {
 	if text == "" {
 		return [32]byte{}
 	}
-	return commit.Of(commit.V1, t.seed.Salt(field), []byte(text))
+	return commit.Of(commit.V1, t.seed.Salt(field), text)
 }
 
 // tag stands for a canonical answer or a matched span: equal for equal texts
 // within this record only.
 func (t *texts) tag(salt *commit.Salt, text string) (k quorum.KeyTag) {
 	if text != "" {
-		d := commit.Of(tagDomain, *salt, []byte(text))
+		d := commit.Of(tagDomain, *salt, text)
 		copy(k[:], d[:])
 	}
 	return k
@@ -66,7 +66,23 @@ const (
 	tagField  = "tag" // the field whose salt tags are made with
 )
 
-func numbered(field string, seat int) string { return field + strconv.Itoa(seat) }
+// numbered is a seat's field. The names are made once: every proof needs a dozen.
+func numbered(field string, seat int) string {
+	if names := seatFields[field]; seat < len(names) {
+		return names[seat]
+	}
+	return field + strconv.Itoa(seat)
+}
+
+var seatFields = func() map[string][]string {
+	names := make(map[string][]string)
+	for _, field := range []string{fieldReply, fieldRationale, fieldValue} {
+		for seat := range 64 {
+			names[field] = append(names[field], field+strconv.Itoa(seat))
+		}
+	}
+	return names
+}()
 
 // contents is t as the vault seals it.
 func (t *texts) contents() *vault.Contents {

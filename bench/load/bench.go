@@ -17,6 +17,8 @@ type Config struct {
 	Starters
 	Short    bool          // a minute in place of eight
 	Pace     time.Duration // of one measurement; 0 is 4 s, short 1 s
+	Panels   []int         // of the matrix; nil is 1, 3, 5, 8, short 1, 5
+	Delays   []sim.Latency // of its companions; nil is none, 20 ms, 60 ms
 	Dir      string        // for the raw disk; where the gateway's data is
 	Record   int           // bytes of one proof, for the raw disk; 0 is 4096
 	Command  string        // as the user gave it, for the report
@@ -167,10 +169,7 @@ func (b *bench) compare(ctx context.Context, r *rig, latency sim.Latency, client
 		if err != nil {
 			return nil, err
 		}
-		// The warm-up's requests are in there: it is a share of all, since each
-		// costs the same.
-		warmup := min(duration/4, 500*time.Millisecond)
-		if n := float64(c.Gateway.OK) * (1 + warmup.Seconds()/duration.Seconds()); n > 0 {
+		if n := float64(c.Gateway.Sent); n > 0 {
 			c.Mallocs, c.Bytes = (after.objects-before.objects)/n, (after.bytes-before.bytes)/n
 		}
 	}
@@ -229,12 +228,17 @@ func (b *bench) rigged(ctx context.Context, spec FleetSpec, measure func(*rig) e
 
 // matrix measures panels against latencies, each in both loops.
 func (b *bench) matrix(ctx context.Context) error {
-	panels := []int{1, 3, 5, 8}
-	pace := b.Pace
+	panels, delays, pace := []int{1, 3, 5, 8}, b.Delays, b.Pace
 	if b.Short {
 		panels, pace = []int{1, 5}, b.Pace/2
 	}
-	for _, latency := range []sim.Latency{{}, sim.Fixed(20 * time.Millisecond), sim.Fixed(60 * time.Millisecond)} {
+	if b.Panels != nil {
+		panels = b.Panels
+	}
+	if delays == nil {
+		delays = []sim.Latency{{}, sim.Fixed(20 * time.Millisecond), sim.Fixed(60 * time.Millisecond)}
+	}
+	for _, latency := range delays {
 		for _, panel := range panels {
 			b.say("panel of %d, companions take %v", panel, latency)
 			err := b.rigged(ctx, FleetSpec{Count: panel, Fixed: replyBytes, Latency: latency}, func(r *rig) error {

@@ -85,7 +85,8 @@ type Process struct {
 	stop  func() error
 }
 
-// Stop asks the process to end and kills it after ten seconds. An error is that
+// Stop asks the process to end, by SIGTERM and the end of its standard input,
+// and kills it after ten seconds. An error is that
 // it had to be killed or ended badly.
 func (p *Process) Stop() error { return p.stop() }
 
@@ -125,10 +126,10 @@ func Start(ctx context.Context, cmd Command) (*Process, error) {
 		ended <- child.Wait()
 	}()
 	p := &Process{Pid: child.Process.Pid, stop: func() error {
-		defer stdin.Close()
 		if err := child.Process.Signal(syscall.SIGTERM); err != nil {
 			return <-ended // it has ended by itself
 		}
+		stdin.Close() // closed already if it has ended meanwhile
 		patience := time.NewTimer(10 * time.Second)
 		defer patience.Stop()
 		select {

@@ -37,7 +37,8 @@ type Plan struct {
 // A Result is what came of a plan.
 type Result struct {
 	Elapsed   time.Duration    // what was measured took
-	OK        int64            // replies of status 200
+	Sent      int64            // requests, warm-up included
+	OK        int64            // measured replies of status 200
 	Errors    map[string]int64 // others, by "status 503", "timeout" or "connection"
 	Verdicts  map[string]int64 // the replies' own "status", where they have one
 	Total     Quantiles        // of a request; open loop: from when it was due
@@ -126,7 +127,7 @@ func Run(ctx context.Context, plan Plan) (*Result, error) {
 		return nil, err
 	}
 	return &Result{
-		Elapsed: plan.Duration, OK: r.ok, Errors: r.errors, Verdicts: r.verdicts,
+		Elapsed: plan.Duration, Sent: r.next.Load(), OK: r.ok, Errors: r.errors, Verdicts: r.verdicts,
 		Total: r.total.Quantiles(), Overhead: r.overhead.Quantiles(), Processes: processes,
 	}, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,18 +56,11 @@ until it is stopped.`,
 			if err != nil {
 				return err
 			}
-			out := cmd.OutOrStdout()
-			fmt.Fprintln(out, "companions:")
-			for _, e := range s.Endpoints() {
-				weight := ""
-				if e.Weight != "" {
-					weight = fmt.Sprintf(", weight: %q", e.Weight)
-				}
-				fmt.Fprintf(out, "  - {id: %s, provider: kaizen, endpoint: %q, model: %q, tier: %s, vendor: %s, family: %s%s, sentinel: %t,\n     limits: {perSecond: 100000, burst: 100000, inFlight: 4096}, price: {input: %q, output: %q}}\n",
-					e.ID, e.URL, e.Model, e.Tier, e.Vendor, e.Family, weight, e.Sentinel, e.Price.Input, e.Price.Output)
+			if err := writeCompanions(cmd.OutOrStdout(), s.Endpoints()); err != nil {
+				return errors.Join(err, s.Close())
 			}
 			<-cmd.Context().Done()
-			return errors.Join(s.Close())
+			return s.Close()
 		},
 	}
 	f := cmd.Flags()
@@ -78,4 +72,24 @@ until it is stopped.`,
 	f.IntVar(&o.bytes, "bytes", 0, "answer with a constant text of so many bytes")
 	f.Uint64Var(&o.seed, "seed", 1, "of what they think and how long they take")
 	return cmd
+}
+
+// writeCompanions writes running companions as the companions: section of a
+// configuration, without limits that a load would meet.
+func writeCompanions(w io.Writer, endpoints []sim.Endpoint) error {
+	if _, err := fmt.Fprintln(w, "companions:"); err != nil {
+		return err
+	}
+	for _, e := range endpoints {
+		weight := ""
+		if e.Weight != "" {
+			weight = fmt.Sprintf(", weight: %q", e.Weight)
+		}
+		_, err := fmt.Fprintf(w, "  - {id: %s, provider: kaizen, endpoint: %q, model: %q, tier: %s, vendor: %s, family: %s%s, sentinel: %t,\n     limits: {perSecond: 100000, burst: 100000, inFlight: 4096}, price: {input: %q, output: %q}}\n",
+			e.ID, e.URL, e.Model, e.Tier, e.Vendor, e.Family, weight, e.Sentinel, e.Price.Input, e.Price.Output)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -46,7 +46,7 @@ func option(i int, options []string) (key, shown string) {
 	default:
 		key = bare(options[i])
 	}
-	if i < len(options) {
+	if i < len(options) && options[i] != "" {
 		return key, options[i]
 	}
 	return key, key

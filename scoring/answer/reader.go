@@ -18,6 +18,7 @@ type reader struct {
 	denied    int  // content words since it began
 	pending   bool // a negation that has denied nothing yet
 	negative  bool // the clause has a negation
+	denial    bool // the text has one
 	cues      cue
 	clause    int // core words in the clause
 	facts     int // of them names, figures and dates
@@ -133,6 +134,13 @@ func (r *reader) read() {
 		r.word(low[:n], capital, upper > 1 && upper == n, i)
 	}
 	r.endSentence()
+	// "It is not so." has no word to keep, and yet answers.
+	if len(r.w.list) == 0 && r.w.count > 0 && r.w.lead == 0 {
+		r.w.lead = 1
+		if r.denial {
+			r.w.lead = -1
+		}
+	}
 }
 
 func (r *reader) start() {
@@ -295,7 +303,7 @@ func (r *reader) word(low []byte, capital, upper bool, end int) {
 				r.pass(full) // No. 1
 				return
 			}
-			r.negative = true
+			r.negative, r.denial = true, true
 			if first && string(low) == "no" && r.alone(end) {
 				r.w.lead = -1
 				r.pass(full)
@@ -313,7 +321,7 @@ func (r *reader) word(low []byte, capital, upper bool, end int) {
 				return
 			}
 			if predicate {
-				r.negative = true
+				r.negative, r.denial = true, true
 				r.flip = !r.flip
 				r.pass(full)
 				return
@@ -412,7 +420,6 @@ func (r *reader) alone(end int) bool {
 func (r *reader) drop() {
 	k := len(r.w.list) - 1
 	if r.w.list[k].bits&(asked|alias) == 0 {
-		r.w.core--
 		r.clause--
 	}
 	mask := uint64(len(r.w.index) - 1)

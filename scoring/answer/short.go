@@ -107,7 +107,10 @@ func shortKey(value, text string) (key, shown string) {
 	if evades(v) {
 		return "", ""
 	}
-	return folded(v), bare(v)
+	if tidied := bare(v); tidied != "" {
+		shown = tidied
+	}
+	return folded(v), shown
 }
 
 func leadingZero(v string) bool { return len(v) > 1 && v[0] == '0' && isDigit(v[1]) }

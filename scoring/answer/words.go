@@ -13,7 +13,6 @@ import (
 type Words struct {
 	list  []word   // in order of first appearance
 	index []uint16 // open addressing over list, 1-based; a power of two long
-	core  int      // how many of list are neither asked nor an alias
 
 	count  int  // words of the whole text
 	lead   int8 // +1 when it opens with yes, -1 with no
@@ -74,7 +73,7 @@ func (w *Words) Read(text string, question *Words) {
 		w.index = make([]uint16, 256)
 	}
 	clear(w.index)
-	w.core, w.count, w.lead, w.hedges, w.said = 0, 0, 0, 0, 0
+	w.count, w.lead, w.hedges, w.said = 0, 0, 0, 0
 	r := reader{w: w, question: question, text: text}
 	r.read()
 }
@@ -105,14 +104,8 @@ func (w *Words) add(v word) int {
 		at := int(w.index[i] - 1)
 		if w.list[at].hash == v.hash {
 			old := &w.list[at]
-			if old.bits&alias != 0 && v.bits&alias == 0 {
-				old.bits &^= alias
-				if v.bits&asked == 0 {
-					w.core++
-				}
-			}
 			if v.bits&alias == 0 {
-				old.bits |= v.bits
+				old.bits = old.bits&^alias | v.bits
 			}
 			if old.unit == 0 {
 				old.unit = v.unit
@@ -125,9 +118,6 @@ func (w *Words) add(v word) int {
 	}
 	w.list = append(w.list, v)
 	w.index[i] = uint16(len(w.list))
-	if v.bits&(asked|alias) == 0 {
-		w.core++
-	}
 	if 2*len(w.list) > len(w.index) {
 		w.grow()
 	}

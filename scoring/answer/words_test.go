@@ -62,7 +62,7 @@ func TestReadAgainForgetsTheLast(t *testing.T) {
 	used.Read(prose(50_000, 3)+" 17 Elephants 3,000 km. I don't know.", nil)
 	used.Read("No, Paris is not the capital of 3 regions.", nil)
 	fresh.Read("No, Paris is not the capital of 3 regions.", nil)
-	if !slices.Equal(used.list, fresh.list) || used.count != fresh.count || used.core != fresh.core || used.lead != fresh.lead || used.Hedge() != fresh.Hedge() {
+	if !slices.Equal(used.list, fresh.list) || used.count != fresh.count || used.lead != fresh.lead || used.Hedge() != fresh.Hedge() {
 		t.Errorf("read again: %+v, fresh: %+v", used.list, fresh.list)
 	}
 }
@@ -137,8 +137,8 @@ func TestSimilaritiesOfNoPanel(t *testing.T) {
 }
 
 func TestIdenticalTextsAreTheSame(t *testing.T) {
-	for _, text := range []string{"Paris", "No.", "It is not so.", prose(3000, 1), "7", "Yes", "the of and"} {
-		if s := likenessOf("", text, text); s != quorum.One && text != "the of and" {
+	for _, text := range []string{"Paris", "No.", "It is not so.", prose(3000, 1), "7", "Yes", "It is."} {
+		if s := likenessOf("", text, text); s != quorum.One {
 			t.Errorf("%.30q against itself: %v", text, s)
 		}
 	}
