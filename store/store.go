@@ -26,7 +26,6 @@ const (
 	memTables     = 4
 	cacheBytes    = 6 << 20
 	openFiles     = 256
-	baseBytes     = 4 << 20
 )
 
 var (
@@ -128,10 +127,16 @@ func open(dir string, o Options, log *logger, lock *pebble.Lock) (db *pebble.DB,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       24,
 	}
-	// An entry's key is always the greatest of its kind, but every flush also has
-	// names and tiles, so that it overlaps all of the base level: a small one keeps
-	// what is then rewritten small. Whole files of entries move on down unread.
-	opts.LBaseMaxBytes = baseBytes
+	// No table holds keys of two kinds. Entries, tiles and ids only grow, so their
+	// tables then never overlap and move down whole, unread; mixed with the one
+	// checkpoint or with names, each would overlap all others, and compactions
+	// rewriting them cost more than the appends.
+	opts.Experimental.SpanPolicyFunc = func(start []byte) (pebble.SpanPolicy, []byte, error) {
+		if len(start) == 0 || start[0] == 0xff {
+			return pebble.SpanPolicy{}, nil, nil
+		}
+		return pebble.SpanPolicy{}, []byte{start[0] + 1}, nil
+	}
 	// Hashes and sealed text hardly get smaller, and the time is the append's.
 	opts.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
 	for i := range opts.Levels {

@@ -13,7 +13,7 @@ func newKeygenCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "keygen",
 		Short: "Make an API key, and the line that lets a client in with it",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var secret [32]byte
 			if _, err := rand.Read(secret[:]); err != nil {

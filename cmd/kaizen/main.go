@@ -46,6 +46,14 @@ Start with:  kaizen serve      and in another terminal:  kaizen ask "What is 17 
 		return nil
 	}
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	root.AddCommand(newServeCommand(), newAskCommand(), newVerifyCommand(), newScoreCommand(), newKeygenCommand(), newSimCommand(), newBenchCommand())
+	root.AddCommand(newServeCommand(), newAskCommand(), newVerifyCommand(), newScoreCommand(), newKeygenCommand(), newSimCommand(), newBenchCommand(), newEvalCommand())
 	return root.ExecuteContext(ctx)
+}
+
+// noArgs is cobra.NoArgs as an error of the command line.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if err := cobra.NoArgs(cmd, args); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	return nil
 }

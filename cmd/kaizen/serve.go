@@ -45,7 +45,7 @@ DEEPSEEK_API_KEY is set, those companions are the real ones.
 
 SIGHUP reads the configuration again (companions, clients, limits, policy) without
 dropping a request. SIGTERM and SIGINT drain and end.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := LoadConfig(config)
 			if err != nil {
@@ -197,6 +197,10 @@ const ledgerOrigin = "kaizen-os.civic.ai/ledger"
 func storeError(dir string, err error) error {
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("the data folder %s is in use by another process: stop that one, or set data: to another folder", dir)
+	}
+	if errors.Is(err, store.ErrCorrupt) {
+		// Pebble's own words on damage run over several lines.
+		return fmt.Errorf("data folder %s: %s; restore it from a backup (kaizen verify says what a folder holds)", dir, oneLine(err.Error()))
 	}
 	return fmt.Errorf("data folder %s: %w", dir, err)
 }

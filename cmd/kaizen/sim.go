@@ -27,7 +27,7 @@ recorded replies. Prints the companions: section of a configuration for them, an
 until it is stopped.`,
 		Example: `  kaizen sim --port 7001
   kaizen sim --replay recorded.jsonl.gz > companions.yaml`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			companions := sim.Default()
 			if o.replay != "" {

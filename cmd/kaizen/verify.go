@@ -98,7 +98,7 @@ func verifyFolder(cmd *cobra.Command, dir string, verifier note.Verifier) error 
 		return fmt.Errorf("%s is in use by a running gateway: stop it first", dir)
 	}
 	if err != nil {
-		return fmt.Errorf("the ledger does not verify: %w", err)
+		return errors.New("the ledger does not verify: " + oneLine(err.Error())) // Pebble's errors run over several lines
 	}
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "ledger %s: %d entries, root %s\n", filepath.Join(dir, ledger.StoreDir), c.Size, c.Root)

@@ -52,7 +52,7 @@ func FuzzExtract(f *testing.F) {
 				}
 			case quorum.Number:
 				// A number's key read again is itself.
-				if a.Key != "" && hasDigit(a.Key) && !symbolic(a.Key) && len(a.Key) < 200 {
+				if a.Key != "" && strings.Trim(a.Key, "-0123456789./e") == "" && len(a.Key) < 200 {
 					if again := Extract(kind, nil, &quorum.Reply{Text: a.Key}); again.Key != a.Key {
 						t.Fatalf("key %q reads as %q", a.Key, again.Key)
 					}

@@ -31,11 +31,13 @@ type entry struct {
 type cue uint8
 
 const (
-	self  cue = 1 << iota // I
-	knows                 // know, find, have access
-	fact                  // information
-	vague                 // unclear: says it alone
-	asks                  // could you, please, sorry: the talk around it
+	self   cue = 1 << iota // I
+	knows                  // know, find, have access
+	fact                   // information
+	vague                  // unclear: says it alone
+	asks                   // could you, please, sorry: the talk around it
+	be                     // is, was
+	agrees                 // yes, true
 )
 
 // A lexicon finds entries by hash: open addressing, never full, never changed
@@ -93,8 +95,7 @@ currently original originally`
 
 const negators = `not no never neither nor cannot without nobody nothing none nowhere hardly scarcely barely
 dont doesnt didnt isnt arent wasnt werent wont wouldnt cant couldnt shouldnt hasnt havent hadnt mustnt aint neednt
-fails fail failed failing refuse refused refuses unable lack lacks lacked lacking deny denies denied denying decline declined declines
-stopped rejected rejects prevent prevents prevented avoid avoids avoided`
+fails fail failed failing refuse refused refuses unable lack lacks lacked lacking deny denies denied denying few`
 
 const falsities = `false untrue incorrect wrong myth impossible misconception hoax mistaken unlikely unfounded disproved debunked fictional fabricated`
 
@@ -110,7 +111,7 @@ old young; rich poor; strong weak; heavy light; hard soft; wet dry; early late; 
 public private; domestic foreign; guilty innocent; buy sell; give take; lend borrow; import export; gain loss; pass fail; succeed fail; improve worsen; expand contract
 higher lower; greater smaller; larger smaller; faster slower; longer shorter; older younger; maximum minimum; majority minority; inside outside; internal external
 clockwise anticlockwise; clockwise counterclockwise; mandatory optional; required optional; free paid; reversible irreversible; regular irregular; legitimate illegitimate
-many few; always never; everyone nobody; everything nothing; include exclude; add remove; connect disconnect; appear disappear; attack defend; remember forget
+uphold overturn; always never; everyone nobody; everything nothing; include exclude; add remove; connect disconnect; appear disappear; attack defend; remember forget
 benefit harm; beneficial harmful; helpful harmful; contagious noncontagious; toxic nontoxic; soluble insoluble; edible inedible; married unmarried; day night
 first last; upper lower; front back; morning evening; ally enemy; push pull; love hate; tall short; wide narrow; deep shallow; thick thin; near far; acid alkaline
 unanimous divided; ascending descending; upstream downstream; renewable nonrenewable; democrat republican; confirm refute; prove disprove; hire fire`
@@ -120,7 +121,7 @@ unanimous divided; ascending descending; upstream downstream; renewable nonrenew
 const synonyms = `die died dies dying; write wrote written; find found; build built; win won; begin began begun; rise rose risen; fall fell fallen; grow grew grown; buy bought
 sell sold; give gave given; take took taken; tell told; think thought; know knew known; see saw seen; speak spoke spoken; eat ate eaten; drink drank; sing sang sung; lose lost
 sleep slept; shoot shot; lead led; hold held; drive drove driven; fly flew flown; teach taught; catch caught; bring brought; pay paid; send sent; spend spent; meet met
-run ran; break broke broken; wear wore; steal stole stolen; hide hid; child children; person people; man men; woman women; foot feet; tooth teeth; mouse mice; lend lent; forbid forbade forbidden
+run ran; break broke broken; wear wore; steal stole stolen; hide hid; child children; person people; man men; woman women; foot feet; tooth teeth; mouse mice; lend lent; forbid forbade forbidden; uphold upheld
 usa united-states america; uk united-kingdom great-britain britain; eu european-union; un united-nations
 die dead death passed-away perish decease; kill murder slay assassinate; big large huge enormous; small little tiny; begin start commence; finish end conclude
 buy purchase acquire; film movie motion-picture; car automobile; doctor physician; child kid; help assist aid; show demonstrate indicate; use utilize employ
@@ -154,15 +155,17 @@ const weekdays = `monday tuesday wednesday thursday friday saturday sunday`
 const units = `km kilometer kilometre; m meter metre; cm centimeter centimetre; mm millimeter millimetre; mile mi; foot feet ft; inch; yard yd; kg kilogram kilo; g gram; mg milligram; ton tonne
 lb pound lbs; ounce oz; liter litre l; ml milliliter millilitre; gallon gal; pint; second sec; minute min; hour hr; week; month; year yr; decade; century; percent pct
 dollar usd; euro eur; gbp sterling; yen jpy; rupee inr; celsius c; fahrenheit f; kelvin k; watt w; kilowatt kw; volt v; amp ampere; byte; kb kilobyte; mb megabyte; gb gigabyte; tb terabyte
-joule j; newton; pascal; hertz hz; mph; kph kmh; acre; hectare; calorie; kilocalorie kcal; degree; day; meter-second`
+joule j; newton; pascal; hertz hz; mph; kph kmh; acre; hectare; calorie; kilocalorie kcal; degree; day; am; pm`
 
 // Words that say, in a sentence, that its writer does not know.
 const (
-	selves = `i we im ive model ai`
-	knowns = `know sure certain find provide determine answer say access have confirm verify aware familiar locate identify specify recall understand conclude ascertain tell comment help`
-	facts  = `determined determinable known knowable specified confirmed verified answered established conclusive information enough sufficient`
-	vagues = `unclear unknown unsure uncertain insufficient unanswerable indeterminate undetermined ambiguous unspecified`
-	asking = `sorry apologize apologies please clarify unfortunately provide question check consult recommend hello hi`
+	selves   = `i we im ive model ai`
+	knowns   = `know sure certain find provide determine answer say access have confirm verify aware familiar locate identify specify recall understand conclude ascertain tell comment help`
+	facts    = `determined determinable known knowable specified confirmed verified answered established conclusive information enough sufficient`
+	vagues   = `unclear unknown unsure uncertain insufficient unanswerable indeterminate undetermined ambiguous unspecified`
+	being    = `is are was were be been s`
+	agreeing = `yes true correct`
+	asking   = `sorry apologize apologies please clarify unfortunately provide question check consult recommend hello hi`
 )
 
 func build() *lexicon {
@@ -237,7 +240,7 @@ func build() *lexicon {
 	for _, part := range [...]struct {
 		list string
 		cue  cue
-	}{{selves, self}, {knowns, knows}, {facts, fact}, {vagues, vague}, {asking, asks}} {
+	}{{selves, self}, {knowns, knows}, {facts, fact}, {vagues, vague}, {asking, asks}, {being, be}, {agreeing, agrees}} {
 		words(part.list, func(_ int, w string) {
 			l.add(entry{word: hashWord(w), hash: hashStem(w)})
 			l.find(hashWord(w)).cue |= part.cue

@@ -34,7 +34,6 @@ type reader struct {
 
 	initials  [8]byte // of the run of capitalised words
 	ninitials int
-	runAsked  bool
 }
 
 // reach is how many content words a negation denies at most.
@@ -158,7 +157,7 @@ func (r *reader) mark(i int) int {
 		// A sentence ends where the next begins, not in 3.5 or "J. Smith".
 		if i+1 == len(s) || isSpace(s[i+1]) {
 			initial := i >= 1 && s[i-1] >= 'A' && s[i-1] <= 'Z' && (i < 2 || !isAlpha(s[i-2]))
-			if !initial {
+			if !initial && !abbreviated(s[:i]) {
 				r.endSentence()
 			}
 		}
@@ -180,11 +179,22 @@ func (r *reader) mark(i int) int {
 	return i + 1
 }
 
-var (
-	hashStemPercent = hashStem("percent")
-	hashStemDollar  = hashStem("dollar")
-	hashStemDegree  = hashStem("degree")
-)
+// abbreviated reports whether s ends in a title or another word that is written
+// with a full stop and goes on.
+func abbreviated(s string) bool {
+	from := len(s)
+	for from > 0 && len(s)-from < 5 && isAlpha(s[from-1]) {
+		from--
+	}
+	switch s[from:] {
+	case "Dr", "Mr", "Mrs", "Ms", "Prof", "St", "Mt", "Gen", "Sen", "Rep", "Gov", "Lt", "Col", "Capt", "Sgt", "No", "no", "vs", "approx", "ca", "Vol", "Fig":
+		return true
+	}
+	return false
+}
+
+// articleA is how the word "a" is seen as the one before.
+var articleA = uint32(hashWord("a"))
 
 // gap ends what a negation reaches, and a run of capitalised words.
 func (r *reader) gap() {
@@ -247,7 +257,7 @@ func (r *reader) word(low []byte, capital, upper bool, end int) {
 	}
 	full := h
 	if e == nil || e.role == content {
-		if st := stem(low); len(st) < len(low) || e == nil {
+		if st := stem(low); len(st) < len(low) {
 			h = hashBytes(st)
 			if s := english.find(h); s != nil && (s.role == content || s.role == unitWord) && (e == nil || e.hash == h) {
 				c := cue(0)
@@ -277,23 +287,20 @@ func (r *reader) word(low []byte, capital, upper bool, end int) {
 		}
 		switch role {
 		case stopWord:
-			if first && r.alone(end) {
-				switch string(low) {
-				case "yes", "true", "correct":
-					r.w.lead = 1
-				}
+			if first && e.cue&agrees != 0 && r.alone(end) {
+				r.w.lead = 1
 			}
-			switch string(low) {
-			case "is", "are", "was", "were", "be", "been", "s":
+			switch {
+			case e.cue&be != 0:
 				r.predicate = true
 				if r.deny && r.denied > 0 {
 					r.deny = false // what comes is said, not denied
 				}
-			case "the":
+			case len(low) == 3 && low[0] == 't' && low[1] == 'h': // the
 			default:
 				r.predicate = predicate
 			}
-			if r.deny && r.denied == 0 && (string(low) == "only" || string(low) == "just") {
+			if r.deny && r.denied == 0 && len(low) == 4 && (string(low) == "only" || string(low) == "just") {
 				r.deny = false // not only
 			}
 			r.pass(full)
@@ -301,6 +308,10 @@ func (r *reader) word(low []byte, capital, upper bool, end int) {
 		case negator:
 			if string(low) == "no" && end+2 < len(r.text) && r.text[end] == '.' && isDigit(r.text[end+2]) {
 				r.pass(full) // No. 1
+				return
+			}
+			if r.last == articleA && string(low) == "few" {
+				r.pass(full) // a few are some
 				return
 			}
 			r.negative, r.denial = true, true
@@ -345,7 +356,7 @@ func (r *reader) word(low []byte, capital, upper bool, end int) {
 				}
 				return
 			}
-			if len(low) == 1 {
+			if len(low) <= 2 { // am, in: no unit, and nothing else either
 				r.pass(full)
 				return
 			}
@@ -357,6 +368,12 @@ func (r *reader) word(low []byte, capital, upper bool, end int) {
 		return
 	}
 	v := word{hash: h}
+	if e == nil && (!capital || opening) {
+		if n := prefixed(low); n > 0 {
+			h = hashBytes(stem(low[n:]))
+			v = word{hash: h, bits: denies}
+		}
+	}
 	if e != nil && e.opposite {
 		v.bits = denies // taken for the denial of its opposite
 	}
@@ -489,132 +506,4 @@ func (r *reader) endRun() {
 		r.w.add(word{hash: hashBytes(stem(r.initials[:r.ninitials])), sentence: r.sentence, bits: alias})
 	}
 	r.ninitials = 0
-}
-
-// measure gives the figure just before its unit.
-func (r *reader) measure(unit uint64) {
-	if r.number >= 0 && r.w.list[r.number].unit == 0 {
-		r.w.list[r.number].unit = uint32(unit)
-	}
-}
-
-// scale makes the figure just before a million of it, if that is what low says.
-func (r *reader) scale(low []byte) bool {
-	exp := 0
-	switch string(low) {
-	case "hundred":
-		exp = 2
-	case "thousand":
-		exp = 3
-	case "million":
-		exp = 6
-	case "billion":
-		exp = 9
-	case "trillion":
-		exp = 12
-	default:
-		return false
-	}
-	if r.number == len(r.w.list)-1 && !r.prevOld {
-		v := r.w.list[r.number]
-		r.drop()
-		r.exp += exp
-		if v.bits&asked == 0 {
-			r.clause++
-		}
-		v.hash = hashFigure(r.mantissa, r.exp)
-		v.bits &^= asked | year
-		if r.question != nil && r.question.find(v.hash) >= 0 {
-			v.bits |= asked
-		}
-		r.prevAt = r.w.add(v)
-		r.prevOld = r.prevAt != len(r.w.list)-1
-	}
-	return true
-}
-
-// figure takes the number at text[i:] and returns where to go on.
-func (r *reader) figure(i int) int {
-	s := r.text
-	r.w.count++
-	r.opening = false
-	from := i
-	if y, m, d, end := isoDate(s, i); end > 0 {
-		r.put(word{hash: hashNumber(y), bits: figure | year}, 1)
-		r.put(word{hash: hashWord(monthNames[m-1]), bits: dated}, 1)
-		r.put(word{hash: hashNumber(d), bits: figure}, 1)
-		return end
-	}
-	mantissa, exp, point, n := uint64(0), 0, false, 0
-	for i < len(s) {
-		c := s[i]
-		if isDigit(c) {
-			if n < 18 {
-				mantissa = mantissa*10 + uint64(c-'0')
-				if point {
-					exp--
-				}
-			} else if !point {
-				exp++
-			}
-			n++
-			i++
-			continue
-		}
-		if c == ',' && !point && digits(s[:min(len(s), i+5)], i+1) == 3 && i-from <= 3+4*((i-from)/4) {
-			i++
-			continue
-		}
-		if c == '.' && !point && i+1 < len(s) && isDigit(s[i+1]) {
-			point = true
-			i++
-			continue
-		}
-		break
-	}
-	bits := figure
-	if !point && i == from+4 && mantissa >= 1000 && mantissa < 2100 {
-		bits |= year
-	}
-	for mantissa != 0 && mantissa%10 == 0 {
-		mantissa /= 10
-		exp++
-	}
-	if from > 0 && s[from-1] == '-' && (from == 1 || s[from-2] == ' ' || s[from-2] == '(') {
-		mantissa = -mantissa // below zero
-	}
-	v := word{hash: hashFigure(mantissa, exp), bits: bits}
-	if from > 0 && s[from-1] == '$' {
-		v.unit = uint32(hashStemDollar)
-		v.bits &^= year
-	}
-	r.endRun()
-	r.put(v, v.hash)
-	r.number = r.prevAt
-	r.mantissa, r.exp = mantissa, exp
-	// 14th, 1990s: the ending says nothing. 5km: a word of its own.
-	if i+1 < len(s) && isAlpha(s[i]) {
-		switch end := i + 2; {
-		case (hasFoldPrefix(s[i:], "th") || hasFoldPrefix(s[i:], "st") || hasFoldPrefix(s[i:], "nd") || hasFoldPrefix(s[i:], "rd")) && (end == len(s) || !isAlnum(s[end])):
-			return end
-		case s[i] == 's' && !isAlnum(s[i+1]):
-			return i + 1
-		}
-	}
-	return i
-}
-
-// isoDate reads 2017-07-14; end is 0 where there is none.
-func isoDate(s string, i int) (y, m, d, end int) {
-	if len(s) < i+10 || s[i+4] != '-' || s[i+7] != '-' || digits(s[:i+4], i) != 4 || digits(s[:i+7], i+5) != 2 || digits(s[:i+10], i+8) != 2 ||
-		len(s) > i+10 && isAlnum(s[i+10]) {
-		return 0, 0, 0, 0
-	}
-	y = int(s[i]-'0')*1000 + int(s[i+1]-'0')*100 + int(s[i+2]-'0')*10 + int(s[i+3]-'0')
-	m = int(s[i+5]-'0')*10 + int(s[i+6]-'0')
-	d = int(s[i+8]-'0')*10 + int(s[i+9]-'0')
-	if m < 1 || m > 12 || d < 1 || d > 31 {
-		return 0, 0, 0, 0
-	}
-	return y, m, d, i + 10
 }

@@ -156,8 +156,12 @@ func hashBytes(b []byte) uint64 {
 		b = b[8:]
 	}
 	var tail uint64
-	for i, c := range b {
-		tail |= uint64(c) << (8 * i)
+	if cap(b) >= 8 { // a reader's buffer: what is behind the word is masked
+		tail = binary.LittleEndian.Uint64(b[:8]) & (1<<(8*len(b)) - 1)
+	} else {
+		for i, c := range b {
+			tail |= uint64(c) << (8 * i)
+		}
 	}
 	h = (h ^ tail) * hashPrime
 	return h ^ h>>32 | 1
@@ -235,6 +239,43 @@ func stem(b []byte) []byte {
 		n--
 	}
 	return b[:n]
+}
+
+// prefixed is the length of the prefix that denies the rest of a folded word, as in
+// unsafe and impassable, or 0. Only words that look like adjectives have one.
+func prefixed(b []byte) int {
+	if len(b) < 7 {
+		return 0
+	}
+	n := 2
+	switch string(b[:2]) {
+	case "un":
+		if b[2] == 'i' || string(b[2:5]) == "der" {
+			return 0 // unite, under
+		}
+		return n
+	case "in":
+	case "im":
+		if b[2] != 'p' && b[2] != 'm' && b[2] != 'b' {
+			return 0
+		}
+	case "ir", "il":
+		if b[2] != b[1] {
+			return 0
+		}
+	case "no":
+		if b[2] != 'n' {
+			return 0
+		}
+		n = 3
+	default:
+		return 0
+	}
+	switch string(b[len(b)-2:]) {
+	case "le", "al", "nt", "te", "ve", "us", "ic", "ar", "se", "ct", "ed":
+		return n
+	}
+	return 0
 }
 
 // foldTable maps ASCII letters to lower case, digits to themselves, all else to 0.

@@ -47,6 +47,13 @@ func ParseCheckpoint(msg []byte, verifier note.Verifier) (Checkpoint, error) {
 		}
 		return Checkpoint{}, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
+	for _, sig := range n.Sigs {
+		// note.Open passes over stray bits at the end of a signature's base64; a
+		// checkpoint is to have one form.
+		if _, err := base64.StdEncoding.Strict().DecodeString(sig.Base64); err != nil {
+			return Checkpoint{}, fmt.Errorf("%w: signature of %s: %w", ErrCheckpoint, sig.Name, err)
+		}
+	}
 	c, err := parseCheckpointText([]byte(n.Text))
 	if err != nil {
 		return Checkpoint{}, err

@@ -204,22 +204,20 @@ func TestDamagedFilesNeverGiveAWrongProof(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(7, 7))
 	noticed := 0
-	for trial := range 60 {
-		fs := vfs.NewCrashableMem()
-		cfg := config(fs)
-		cfg.GuardFile = "guard"
-		l := open(t, cfg)
-		for i := range 300 {
-			add(t, l, "", fmt.Sprint("text ", i))
-			if i == 200 {
-				if err := l.db.Flush(); err != nil { // some in tables, some in the log
-					t.Fatal(err)
-				}
+	fs := vfs.NewCrashableMem()
+	cfg := config(fs)
+	cfg.GuardFile = "guard"
+	l := open(t, cfg)
+	for i := range 300 {
+		add(t, l, "", fmt.Sprint("text ", i))
+		if i == 200 {
+			if err := l.db.Flush(); err != nil { // some in tables, some in the log
+				t.Fatal(err)
 			}
 		}
+	}
+	for trial := range 60 {
 		clone := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rng})
-		l.Close()
-
 		names, err := clone.List("data/ledger")
 		if err != nil {
 			t.Fatal(err)
