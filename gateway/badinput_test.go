@@ -31,7 +31,7 @@ func TestBadBodiesAreRefusedByField(t *testing.T) {
 		{"two objects", `{"prompt":"a"}{"prompt":"b"}`, wire.InvalidJSON, ""},
 		{"no object", `["prompt"]`, wire.InvalidType, ""},
 		{"null", `null`, wire.InvalidType, ""},
-		{"nested without end", strings.Repeat(`{"context":`, 200_000), wire.InvalidJSON, ""},
+		{"nested without end", strings.Repeat(`{"context":`, 20_000), wire.InvalidJSON, ""},
 		{"an unknown field", with(`"temperature":1`), wire.UnknownField, "temperature"},
 		{"an unknown field within", with(`"context":{"room":"x"}`), wire.UnknownField, "context.room"},
 		{"a field of another case", `{"Prompt":"six"}`, wire.UnknownField, "Prompt"},

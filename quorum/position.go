@@ -199,7 +199,9 @@ func (p *Policy) spokesman(q *Question, ballots []Ballot, k int) int {
 }
 
 // openMerit ranks open replies: what all the others weigh times how alike they
-// are, standardised over the panel, plus the reliability prior.
+// are, standardised over the panel, plus the reliability prior as log-odds: on
+// real replies whose judge's scores are known, the prior tells more than the
+// resemblance, which flatters the common denominator.
 func (p *Policy) openMerit(q *Question, ballots []Ballot) []PPM {
 	merit := make([]PPM, len(ballots))
 	var sum, count PPM
@@ -232,7 +234,7 @@ func (p *Policy) openMerit(q *Question, ballots []Ballot) []PPM {
 	deviation := PPM(Sqrt(squares / int64(count)))
 	for i := range ballots {
 		if votes(&ballots[i]) {
-			merit[i] = ballots[i].Prior + p.Consensus.OpenSpread*ratio(merit[i]-mean, deviation)/One
+			merit[i] = p.LogOdds(ballots[i].Prior, p.Kind(q.Kind).Alternatives) + p.Consensus.OpenSpread*ratio(merit[i]-mean, deviation)/One
 		}
 	}
 	return merit

@@ -122,7 +122,7 @@ const synonyms = `die died dies dying; write wrote written; find found; build bu
 sell sold; give gave given; take took taken; tell told; think thought; know knew known; see saw seen; speak spoke spoken; eat ate eaten; drink drank; sing sang sung; lose lost
 sleep slept; shoot shot; lead led; hold held; drive drove driven; fly flew flown; teach taught; catch caught; bring brought; pay paid; send sent; spend spent; meet met
 run ran; break broke broken; wear wore; steal stole stolen; hide hid; child children; person people; man men; woman women; foot feet; tooth teeth; mouse mice; lend lent; forbid forbade forbidden; uphold upheld
-usa united-states america; uk united-kingdom great-britain britain; eu european-union; un united-nations
+accept approve; usa united-states america; uk united-kingdom great-britain britain; eu european-union; un united-nations
 die dead death passed-away perish decease; kill murder slay assassinate; big large huge enormous; small little tiny; begin start commence; finish end conclude
 buy purchase acquire; film movie motion-picture; car automobile; doctor physician; child kid; help assist aid; show demonstrate indicate; use utilize employ
 quick fast rapid; stop halt cease; build construct; create invent; write author; discover find; marry wed; wife spouse; job occupation profession
