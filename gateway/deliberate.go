@@ -59,6 +59,9 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 
 	g.telemetry.timed(ctx, "decide", func() { s.decide(g.suspended) })
 	proof, said := g.testify(s, a, &prompt)
+	if end == heardAll {
+		g.scorer.Release(s.sheet) // no seat of a whole panel is still being read
+	}
 	receipt, err := g.record(ctx, proof, said)
 	if err != nil {
 		after.dropped()

@@ -19,17 +19,18 @@ const (
 
 func (g *Gateway) newServer(bodyBytes int) *fasthttp.Server {
 	return &fasthttp.Server{
-		Name:                  "kaizen",
-		Handler:               g.routes(),
-		ErrorHandler:          g.badRequest,
-		MaxRequestBodySize:    bodyBytes,
-		Concurrency:           maxConnections,
-		ReadTimeout:           readTimeout,
-		IdleTimeout:           idleTimeout,
-		NoDefaultContentType:  true,
-		CloseOnShutdown:       true,
-		SecureErrorLogMessage: true,
-		Logger:                discard{}, // fasthttp's own lines may quote a request
+		Name:                         "kaizen",
+		DisablePreParseMultipartForm: true, // no route takes a form; it gets its 415 like any other
+		Handler:                      g.routes(),
+		ErrorHandler:                 g.badRequest,
+		MaxRequestBodySize:           bodyBytes,
+		Concurrency:                  maxConnections,
+		ReadTimeout:                  readTimeout,
+		IdleTimeout:                  idleTimeout,
+		NoDefaultContentType:         true,
+		CloseOnShutdown:              true,
+		SecureErrorLogMessage:        true,
+		Logger:                       discard{}, // fasthttp's own lines may quote a request
 	}
 }
 

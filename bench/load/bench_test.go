@@ -63,7 +63,7 @@ func inProcess(t *testing.T) Starters {
 func TestBench(t *testing.T) {
 	var progress strings.Builder
 	report, err := Bench(t.Context(), Config{
-		Starters: inProcess(t), Short: true, Pace: 200 * time.Millisecond, Dir: t.TempDir(), Record: 500,
+		Starters: inProcess(t), Short: true, Pace: 120 * time.Millisecond, Dir: t.TempDir(), Record: 500,
 		Panels: []int{1, 5}, Delays: []sim.Latency{{}},
 		Command: "make bench", Progress: &progress,
 	})

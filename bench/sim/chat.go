@@ -45,8 +45,8 @@ type chatUsage struct {
 	Total      int64 `json:"total_tokens"`
 }
 
-// decodeChat reads a chat completion request. This dialect has no kinds: a
-// vote is known by its words, anything else is answered as text.
+// decodeChat reads a chat completion request. This dialect has no kinds: they
+// are known by what a system message asks for, as a model would.
 func decodeChat(body []byte) (ask *Ask, stream bool, err error) {
 	var request chatRequest
 	if err := json.Unmarshal(body, &request); err != nil {
@@ -54,12 +54,48 @@ func decodeChat(body []byte) (ask *Ask, stream bool, err error) {
 	}
 	ask = &Ask{Prompt: lastUser("", request.Messages)}
 	for _, m := range request.Messages {
-		said := strings.ToLower(m.Content)
-		if strings.Contains(said, "approve") && strings.Contains(said, "reject") {
-			ask.Kind = quorum.VoteKind
+		if m.Role == "system" {
+			ask.instruct(m.Content)
 		}
 	}
 	return ask, request.Stream, nil
+}
+
+// instruct reads from a system message which kind of answer is wanted.
+func (a *Ask) instruct(system string) {
+	said := strings.ToLower(system)
+	for _, hint := range []struct {
+		words string
+		kind  quorum.Kind
+	}{
+		{"approve|reject", quorum.VoteKind},
+		{"exactly one option", quorum.Choice},
+		{"the answer is a number", quorum.Number},
+		{"the answer is a json value", quorum.JSON},
+		{"the answer is a few words", quorum.Short},
+		{"code in one fenced block", quorum.Code},
+	} {
+		if strings.Contains(said, hint.words) {
+			a.Kind = hint.kind
+			break
+		}
+	}
+	if a.Kind != quorum.Choice {
+		return
+	}
+	// Options are lettered lines, "A) Paris", here or in the prompt.
+	for line := range strings.Lines(system + "\n" + a.Prompt) {
+		if len(line) > 2 && line[0] == 'A'+byte(len(a.Options)) && strings.ContainsRune(").:", rune(line[1])) {
+			a.Options = append(a.Options, line[:1])
+		}
+	}
+	a.Prompt += "\n" + system // so that the mind sees what stands behind a letter
+}
+
+// ballot is a vote in a dialect that has no field for stances.
+type ballot struct {
+	Answer    string `json:"answer"`
+	Rationale string `json:"rationale"`
 }
 
 func (s *server) chat(ctx *fasthttp.RequestCtx, n int64) {
@@ -69,6 +105,9 @@ func (s *server) chat(ctx *fasthttp.RequestCtx, n int64) {
 		return
 	}
 	reply, ok := s.reply(ctx, ask, n)
+	if reply.Stance != quorum.NoStance && reply.Rationale != "" {
+		reply.Text = string(encode(ballot{reply.Stance.String(), reply.Rationale}))
+	}
 	switch {
 	case !ok:
 	case stream:

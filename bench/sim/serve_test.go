@@ -135,6 +135,18 @@ func TestChatCompletions(t *testing.T) {
 		t.Errorf("reply %+v", reply)
 	}
 
+	for _, tt := range []struct{ name, system, user, want string }{
+		{"a number", `The answer is a number. End with one line of JSON: {"answer":42}`, "What is 6 * 7?", "42"},
+		{"a choice of lettered options", "Choose exactly one option.\nThe options are:\nA) Oslo\nB) Rome", "What is the capital of Italy?", "B"},
+		{"a vote", `You are voting on a motion. Reply with {"answer":"approve|reject|abstain"}`, "Motion: conceal and deceive.", `"rationale":"`},
+	} {
+		body := encode(chatRequest{Messages: []message{{"system", tt.system}, {"user", tt.user}}})
+		post(t, urls[0]+"/v1/chat/completions", string(body), &reply)
+		if said := reply.Choices[0].Message.Content; !strings.Contains(said, tt.want) {
+			t.Errorf("%s: %q lacks %q", tt.name, said, tt.want)
+		}
+	}
+
 	req, err := http.NewRequestWithContext(t.Context(), "POST", urls[0]+"/v1/chat/completions",
 		strings.NewReader(`{"stream":true,"messages":[{"role":"user","content":"How should we plant trees?"}]}`))
 	if err != nil {

@@ -30,8 +30,8 @@
 //
 // # Allocations
 //
-// [Extract] makes at most three small ones a reply (the key, what is shown, and
-// a value that had to be unescaped); a canonical JSON document makes as many as
-// it nests objects. [Words.Read] and [Similarities] make none once their
-// buffers have grown. The tests hold both to this.
+// [Extract] makes at most three small ones for an ordinary reply (the key, what is
+// shown, a value that had to be unescaped); a JSON document makes four and one
+// more for each object with several members. [Words.Read] and [Similarities] make
+// none once their buffers have grown. TestAllocations holds both to this.
 package answer

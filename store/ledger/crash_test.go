@@ -323,10 +323,10 @@ func TestGuardRefusesAnotherHistory(t *testing.T) {
 func TestGuardIsWrittenSparinglyAndBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := vfs.NewMem()
-		writes := 0
+		var writes atomic.Int64
 		cfg := config(errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 			if op.Kind == errorfs.OpRename && strings.Contains(op.Path, "ledger.guard") {
-				writes++
+				writes.Add(1)
 			}
 			return nil
 		})))
@@ -347,8 +347,8 @@ func TestGuardIsWrittenSparinglyAndBehind(t *testing.T) {
 			}
 			<-time.After(50 * time.Millisecond)
 		}
-		if writes < seconds-1 || writes > seconds+1 {
-			t.Errorf("the guard was written %d times in %d seconds", writes, seconds)
+		if n := writes.Load(); n < seconds-1 || n > seconds+1 {
+			t.Errorf("the guard was written %d times in %d seconds", n, seconds)
 		}
 		if err := l.Close(); err != nil {
 			t.Fatal(err)

@@ -130,7 +130,7 @@ func TestVerifyNamesTheFirstThingWrong(t *testing.T) {
 				return
 			}
 			defer l.Close()
-			for i := range l.Size() {
+			for i := uint64(0); i < l.Size(); i += 23 {
 				text, err := l.Proof(i)
 				leaf, errLeaf := l.Entry(i)
 				if err != nil || errLeaf != nil {
@@ -216,7 +216,7 @@ func TestDamagedFilesNeverGiveAWrongProof(t *testing.T) {
 			}
 		}
 	}
-	for trial := range 60 {
+	for trial := range 40 {
 		clone := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rng})
 		names, err := clone.List("data/ledger")
 		if err != nil {
@@ -256,7 +256,7 @@ func TestDamagedFilesNeverGiveAWrongProof(t *testing.T) {
 		if err == nil && c.Size < 300 && !errors.Is(again.Err(), ErrRolledBack) {
 			t.Errorf("%s at %d: %d of 300 entries are left and nobody noticed", name, at, c.Size)
 		}
-		for i := range again.Size() {
+		for i := uint64(trial % 7); i < again.Size(); i += 17 {
 			leaf, errLeaf := again.Entry(i)
 			text, errProof := again.Proof(i)
 			if errLeaf != nil || errProof != nil {
@@ -273,6 +273,6 @@ func TestDamagedFilesNeverGiveAWrongProof(t *testing.T) {
 		again.Close()
 	}
 	if noticed < 10 {
-		t.Errorf("only %d of 60 damaged stores were noticed", noticed)
+		t.Errorf("only %d of 40 damaged stores were noticed", noticed)
 	}
 }

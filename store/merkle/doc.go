@@ -6,9 +6,9 @@
 // tile a level) and the root of each perfect subtree on it, so that an append
 // costs one node hash on average and no read, at any size.
 //
-// Proofs and their verification are the readers' side and are
-// golang.org/x/mod/sumdb/tlog's, which checks every tile it reads against the
-// root: a damaged tile gives an error, never a wrong proof.
+// Proofs are the readers' side. Whatever is made of stored tiles is checked
+// against the root before it is returned: a damaged tile gives an error, never a
+// wrong proof. Verification is golang.org/x/mod/sumdb/tlog's.
 //
 // The package is pure: no disk, no clock, no goroutine.
 package merkle
