@@ -70,6 +70,7 @@ type Gateway struct {
 	view       atomic.Pointer[view]
 	settings   sync.Mutex     // held while settings are applied, one at a time
 	background sync.WaitGroup // completions and cache hits being recorded
+	draining   atomic.Bool    // Shutdown has begun: nobody should send more
 	stop       chan struct{}  // closed when the gateway drains
 	stopping   sync.Once      // Shutdown
 }
@@ -213,11 +214,28 @@ func (g *Gateway) flushHits() {
 	}
 }
 
-// Shutdown drains: it takes no more connections, lets requests under way end,
-// and then what of them goes on, all until ctx is done. The ledger and the vault
-// may be closed afterwards. A second Shutdown does nothing.
+// lameDuck is how long a gateway that drains still takes requests, closing each
+// connection with its answer: a busy client has sent its next request by then,
+// and learns with that answer to send no more.
+const lameDuck = 250 * time.Millisecond
+
+// Shutdown drains: it tells its clients to go, takes no more connections, lets
+// requests under way end, and then what of them goes on, all until ctx is done.
+// The ledger and the vault may be closed afterwards. A second Shutdown does
+// nothing.
 func (g *Gateway) Shutdown(ctx context.Context) (err error) {
 	g.stopping.Do(func() {
+		g.draining.Store(true)
+		if g.server.GetOpenConnectionsCount() > 0 {
+			// The server closes connections that it believes idle, also one whose
+			// next request is on its way. None should be between two requests then.
+			goodbye := time.NewTimer(lameDuck)
+			defer goodbye.Stop()
+			select {
+			case <-goodbye.C:
+			case <-ctx.Done():
+			}
+		}
 		err = g.server.ShutdownWithContext(ctx)
 		g.fan.Drain(ctx)
 		close(g.stop)

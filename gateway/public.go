@@ -134,10 +134,8 @@ func (g *Gateway) getReady(ctx *fasthttp.RequestCtx) error {
 
 func (g *Gateway) ready() *wire.Ready {
 	out := &wire.Ready{Store: g.ledger.Err() == nil, Sequencer: g.ledger.Err() == nil}
-	select {
-	case <-g.stop:
+	if g.draining.Load() {
 		return out
-	default:
 	}
 	st, view := g.book.State(), g.view.Load()
 	if st.Policy == nil || view == nil {

@@ -34,6 +34,16 @@ func (g *Gateway) newServer(bodyBytes int) *fasthttp.Server {
 	}
 }
 
+// untilDrained lets every answer close its connection once the gateway drains.
+func (g *Gateway) untilDrained(handle fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		handle(ctx)
+		if g.draining.Load() {
+			ctx.SetConnectionClose()
+		}
+	}
+}
+
 type discard struct{}
 
 func (discard) Printf(string, ...any) {}

@@ -263,9 +263,18 @@ func (s *server) stop() {
 
 // do sends a request, with a key unless it is "", and gives the answer.
 func (s *server) do(ctx context.Context, method, path, key, body string) (status int, answer []byte, err error) {
-	req, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
+	resp, answer, err := s.exchange(ctx, method, path, key, body)
 	if err != nil {
 		return 0, nil, err
+	}
+	return resp.StatusCode, answer, nil
+}
+
+// exchange is do, with all that was answered.
+func (s *server) exchange(ctx context.Context, method, path, key, body string) (*http.Response, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		return nil, nil, err
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
@@ -275,11 +284,11 @@ func (s *server) do(ctx context.Context, method, path, key, body string) (status
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return 0, nil, err
+		return nil, nil, err
 	}
 	defer resp.Body.Close()
-	answer, err = io.ReadAll(resp.Body)
-	return resp.StatusCode, answer, err
+	answer, err := io.ReadAll(resp.Body)
+	return resp, answer, err
 }
 
 // get wants an answer of that status.
@@ -297,21 +306,27 @@ const anyRequest = `{"prompt":"What is 17 * 23?","kind":"number"}`
 
 // ask puts a request to the gateway, and wants a verdict.
 func (s *server) ask(ctx context.Context, key, request string) (*wire.Deliberation, error) {
-	status, answer, err := s.do(ctx, http.MethodPost, "/v1/deliberate", key, request)
+	v, _, err := s.askOnce(ctx, key, request)
+	return v, err
+}
+
+// askOnce is ask; last tells that the answer closes its connection.
+func (s *server) askOnce(ctx context.Context, key, request string) (v *wire.Deliberation, last bool, err error) {
+	resp, answer, err := s.exchange(ctx, http.MethodPost, "/v1/deliberate", key, request)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if status != http.StatusOK {
-		return nil, fmt.Errorf("%d: %s", status, answer)
+	if resp.StatusCode != http.StatusOK {
+		return nil, false, fmt.Errorf("%d: %s", resp.StatusCode, answer)
 	}
-	v := new(wire.Deliberation)
+	v = new(wire.Deliberation)
 	if err := v.Decode(answer); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if v.ID == "" || v.Proof.LeafHash == "" {
-		return nil, errors.New("an answer without a proof: " + string(answer))
+		return nil, false, errors.New("an answer without a proof: " + string(answer))
 	}
-	return v, nil
+	return v, resp.Close, nil
 }
 
 func (s *server) mustAsk(key, request string) *wire.Deliberation {

@@ -43,8 +43,9 @@ func newServeCommand() *cobra.Command {
 it starts eight simulated companions on loopback; where OPENAI_API_KEY or
 DEEPSEEK_API_KEY is set, those companions are the real ones.
 
-SIGHUP reads the configuration again (companions, clients, limits, policy) without
-dropping a request. SIGTERM and SIGINT drain and end.`,
+SIGHUP reads the configuration again (companions, clients, policy, and the limits on
+prompts and deadlines) without dropping a request; the rest takes effect at the next
+start. SIGTERM and SIGINT drain and end; a second one ends at once.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := LoadConfig(config)
@@ -65,6 +66,7 @@ dropping a request. SIGTERM and SIGINT drain and end.`,
 
 // A process is what serve builds, in this order, and closes in reverse.
 type process struct {
+	started   *Config // what only the next start changes is as in this
 	log       *slog.Logger
 	level     *slog.LevelVar
 	telemetry *exporters
@@ -81,10 +83,16 @@ type process struct {
 
 // serve runs until ctx is done, the ledger fails, or a listener does.
 func serve(ctx context.Context, cfg *Config, file string, out, errOut io.Writer) (err error) {
-	p := &process{level: new(slog.LevelVar), fatal: make(chan error, 2)}
+	p := &process{started: cfg, level: new(slog.LevelVar), fatal: make(chan error, 2)}
 	p.level.Set(cfg.LogLevel)
 	p.log = slog.New(slog.NewJSONHandler(errOut, &slog.HandlerOptions{Level: p.level}))
 	defer func() { err = errors.Join(err, p.close()) }()
+
+	// From the start: a SIGHUP that comes while a long ledger is read would
+	// otherwise end the process.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 
 	// The listener first: a port in use is the commonest mistake, and nothing
 	// should have been written by then.
@@ -100,10 +108,6 @@ func serve(ctx context.Context, cfg *Config, file string, out, errOut io.Writer)
 	if err != nil {
 		return err
 	}
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
-
 	ended := make(chan error, 1)
 	go func() { ended <- p.gateway.Serve(ln) }()
 	p.greet(out, cfg, ln.Addr().String(), admin)
@@ -258,6 +262,11 @@ func (p *process) companions(cfg *Config) ([]CompanionConfig, error) {
 // nothing.
 func (p *process) reload(ctx context.Context, file string) {
 	cfg, err := LoadConfig(file)
+	// LoadConfig has held the listener it names against the clients it has. The
+	// one that is open may be another, and must not be left without.
+	if err == nil && len(cfg.Clients) == 0 && cfg.Listen != p.started.Listen {
+		err = fmt.Errorf("there are no clients, and listen: is no longer %s; restart to listen on %s", p.started.Listen, cfg.Listen)
+	}
 	if err == nil {
 		err = p.apply(ctx, cfg)
 	}
@@ -266,7 +275,30 @@ func (p *process) reload(ctx context.Context, file string) {
 		return
 	}
 	p.level.Set(cfg.LogLevel)
+	if keys := needRestart(p.started, cfg); len(keys) > 0 {
+		p.log.Warn("these changes take effect at the next start", "keys", keys)
+	}
 	p.log.Info("reloaded", "companions", len(p.crew.seats), "clients", len(cfg.Clients))
+}
+
+// needRestart names the keys that differ and that a reload cannot put in force.
+func needRestart(was, is *Config) (keys []string) {
+	for _, k := range []struct {
+		name    string
+		changed bool
+	}{
+		{"listen", was.Listen != is.Listen},
+		{"admin", was.Admin != is.Admin},
+		{"data", was.Data != is.Data},
+		{"telemetry", was.Telemetry != is.Telemetry},
+		{"limits.bodyBytes", was.Limits.BodyBytes != is.Limits.BodyBytes},
+		{"limits.inFlight", was.Limits.InFlight != is.Limits.InFlight},
+	} {
+		if k.changed {
+			keys = append(keys, k.name)
+		}
+	}
+	return keys
 }
 
 // serveAdmin starts the listener of metrics and profiles, and says where it is;

@@ -107,6 +107,8 @@ func Plain(reply string, options []string) (quorum.Kind, bool) {
 		value = whole
 		if found.n > 0 {
 			value = found.list[0].value
+		} else if says(whole) {
+			return quorum.Auto, false
 		}
 	}
 	value = bare(value)
@@ -122,6 +124,18 @@ func Plain(reply string, options []string) (quorum.Kind, bool) {
 		return quorum.Number, true
 	}
 	return quorum.Short, true
+}
+
+// says reports whether a few words are a sentence about something: then they are
+// text, to be compared by what they say, and not an answer to be compared whole.
+func says(s string) bool {
+	for word := range strings.FieldsSeq(s) {
+		switch strings.ToLower(strings.Trim(word, ".,:;!?'\"")) {
+		case "is", "are", "was", "were", "am", "i", "it's", "that's", "i'm", "think", "believe":
+			return true
+		}
+	}
+	return false
 }
 
 // runes counts characters without failing on what is not UTF-8.
