@@ -46,7 +46,7 @@ func (g *Gateway) askShadows(ctx context.Context, s *sitting) *shadowRound {
 		return nil
 	}
 	sheet := g.scorer.NewSheet(s.d, len(s.panel.shadowLines))
-	round := g.fan.Ask(context.WithoutCancel(ctx), s.d, s.panel.shadowLines, func(seat int, r *quorum.Reply) { g.scorer.Read(sheet, seat, r) })
+	round := g.fan.Ask(context.WithoutCancel(ctx), s.d, s.panel.shadowLines, g.reading(ctx, sheet))
 	return &shadowRound{round, sheet, s.panel.shadowMembers}
 }
 
@@ -101,7 +101,7 @@ func (m *aftermath) dropped() { close(m.durable) }
 // after them.
 func (m *aftermath) complete() {
 	said := &texts{seed: m.seed}
-	c := &quorum.Completion{ID: m.proof.ID, Kind: m.proof.Kind, Observed: m.proof.Verdict.Bound, Ballots: make([]quorum.Testimony, 0, len(m.proof.Ballots)+8)}
+	c := &quorum.Completion{ID: m.proof.ID, Kind: m.proof.Kind, Observed: m.late && m.proof.Verdict.Bound, Ballots: make([]quorum.Testimony, 0, len(m.proof.Ballots)+8)}
 	c.Ballots = append(c.Ballots, m.proof.Ballots...)
 	for i := range m.proof.Ballots {
 		was := m.s.round.Reply(i).Outcome

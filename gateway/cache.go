@@ -1,10 +1,11 @@
 package gateway
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -70,8 +71,11 @@ func keyOf(k *caller, req *wire.Request, roster, configuration uint64, policy [3
 
 // get returns an answer no older than maxAge, or has deliberate make one; those
 // who ask the same at the same time share it. cached tells whether the answer was
-// made for somebody else's request.
-func (c *cache) get(ctx context.Context, key cacheKey, maxAge time.Duration, deliberate func() (*outcome, error)) (out *outcome, cached bool, err error) {
+// made for another request.
+//
+// It ends when deliberate does, which keeps the request's deadline: all who share
+// it asked with the same one, and none of them before the first.
+func (c *cache) get(key cacheKey, maxAge time.Duration, deliberate func() (*outcome, error)) (out *outcome, cached bool, err error) {
 	if f, ok := c.finished.Get(string(key[:])); ok && f.key == key && time.Since(f.at) <= maxAge {
 		c.hit(f.out)
 		return f.out, true, nil
@@ -85,19 +89,15 @@ func (c *cache) get(ctx context.Context, key cacheKey, maxAge time.Duration, del
 		}
 		return out, err
 	})
-	select {
-	case r := <-flight:
-		if r.Err != nil {
-			return nil, false, r.Err
-		}
-		out = r.Val.(*outcome)
-		if !mine {
-			c.hit(out)
-		}
-		return out, !mine, nil
-	case <-ctx.Done():
-		return nil, false, refuse(wire.DeadlineExceeded, "the same request is already being deliberated on and was not done in time")
+	r := <-flight
+	if r.Err != nil {
+		return nil, false, r.Err
 	}
+	out = r.Val.(*outcome)
+	if !mine {
+		c.hit(out)
+	}
+	return out, !mine, nil
 }
 
 // size of what an answer keeps in memory, roughly.
@@ -128,12 +128,12 @@ func (c *cache) takeHits() []*quorum.CacheHits {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var out []*quorum.CacheHits
-	for _, h := range c.hits {
+	for _, id := range slices.Sorted(maps.Keys(c.hits)) {
 		if len(out) == 0 || len(out[len(out)-1].Hits) == maxHitsRecorded {
 			out = append(out, new(quorum.CacheHits))
 		}
 		last := out[len(out)-1]
-		last.Hits = append(last.Hits, *h)
+		last.Hits = append(last.Hits, *c.hits[id])
 	}
 	clear(c.hits)
 	return out

@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/kaizen-os/deliberation/gateway/wire"
 	"github.com/kaizen-os/deliberation/quorum"
+	"github.com/kaizen-os/deliberation/scoring"
 	"github.com/kaizen-os/deliberation/store/ledger"
 )
 
@@ -40,6 +42,11 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 	if now.Policy == nil {
 		return nil, errors.New("no policy in force")
 	}
+	// Nobody is asked, or paid, for what could not be recorded.
+	if err := g.ledger.Err(); err != nil {
+		return nil, &fault{told: wire.Error{Code: wire.LedgerUnavailable, Message: "the ledger takes no records now, so nothing can be decided; ask again later"},
+			retryAfter: time.Second, cause: err}
+	}
 	ctx, cancel := context.WithDeadline(ctx, a.received.Add(a.deadline))
 	defer cancel()
 
@@ -53,7 +60,7 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 	ctx, span := g.telemetry.workflow(ctx, a.d)
 	defer span.End()
 	shadows := g.askShadows(ctx, s)
-	s.round = g.fan.Ask(ctx, a.d, s.panel.lines, func(seat int, r *quorum.Reply) { g.scorer.Read(s.sheet, seat, r) })
+	s.round = g.fan.Ask(ctx, a.d, s.panel.lines, g.reading(ctx, s.sheet))
 	end := s.listen(ctx)
 	after := g.cut(s, end, shadows)
 
@@ -71,6 +78,19 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 	after.recorded(proof, said.seed)
 	g.telemetry.decided(ctx, proof, &s.verdict)
 	return &outcome{proof, &s.verdict, receipt, said}, nil
+}
+
+// reading is what becomes of each reply as it arrives: it is read onto sheet, in
+// its companion's goroutine, under a span where the request has spans.
+func (g *Gateway) reading(ctx context.Context, sheet *scoring.Sheet) func(seat int, r *quorum.Reply) {
+	if !g.telemetry.sampled(ctx) {
+		return func(seat int, r *quorum.Reply) { g.scorer.Read(sheet, seat, r) }
+	}
+	return func(seat int, r *quorum.Reply) {
+		_, span := g.telemetry.start(ctx, "score", attribute.String("kaizen.companion", string(r.Companion)))
+		defer span.End()
+		g.scorer.Read(sheet, seat, r)
+	}
 }
 
 // sit seats the panel and fixes what it weighs. Auto is weighed as text until

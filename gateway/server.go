@@ -21,7 +21,7 @@ func (g *Gateway) newServer(bodyBytes int) *fasthttp.Server {
 	return &fasthttp.Server{
 		Name:                         "kaizen",
 		DisablePreParseMultipartForm: true, // no route takes a form; it gets its 415 like any other
-		Handler:                      g.routes(),
+		Handler:                      g.untilDrained(g.routes()),
 		ErrorHandler:                 g.badRequest,
 		MaxRequestBodySize:           bodyBytes,
 		Concurrency:                  maxConnections,

@@ -189,11 +189,11 @@ func (t *telemetry) workflow(ctx context.Context, d *quorum.Deliberation) (conte
 }
 
 // start starts an internal span.
-func (t *telemetry) start(ctx context.Context, name string) (context.Context, trace.Span) {
+func (t *telemetry) start(ctx context.Context, name string, attrs ...attribute.KeyValue) (context.Context, trace.Span) {
 	if !t.sampled(ctx) {
 		return ctx, tracenoop.Span{}
 	}
-	return t.tracer.Start(ctx, name)
+	return t.tracer.Start(ctx, name, trace.WithAttributes(attrs...))
 }
 
 // timed runs do under an internal span.

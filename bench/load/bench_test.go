@@ -70,8 +70,8 @@ func TestBench(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(report.Matrix) != 2 || len(report.Tails) != 3 || len(report.RawBatches) != 4 || report.RawSet.N == 0 {
-		t.Fatalf("%d cells, %d tails, %d batches, %d sets", len(report.Matrix), len(report.Tails), len(report.RawBatches), report.RawSet.N)
+	if len(report.Matrix) != 2 || len(report.Tails) != 3 || len(report.RawBatches) != 4 || report.RawSets[0].N == 0 || report.RawSets[1].N == 0 {
+		t.Fatalf("%d cells, %d tails, %d batches, %d sets", len(report.Matrix), len(report.Tails), len(report.RawBatches), report.RawSets[0].N)
 	}
 	for _, c := range []*Comparison{report.Single, report.Instant, report.Slow, report.Paced} {
 		if c.Panel != 5 || c.Before.OK == 0 || c.Gateway.OK == 0 || c.After.OK == 0 || c.Gateway.Failed() != 0 {
@@ -143,6 +143,7 @@ func TestGoals(t *testing.T) {
 		{Goal{Measured: 1.9, Goal: 2.7, Stretch: 1.9}, "stretch"},
 		{Goal{Measured: 2.0, Goal: 2.7, Stretch: 1.9}, "goal"},
 		{Goal{Measured: 2.8, Goal: 2.7, Stretch: 1.9}, "missed"},
+		{Goal{Measured: -0.1, Goal: 0.2, Stretch: 0.1, Unit: "ms"}, "unclear"},
 	} {
 		if got := tt.goal.Reached(); got != tt.want {
 			t.Errorf("%+v reached %s, want %s", tt.goal, got, tt.want)

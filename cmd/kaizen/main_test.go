@@ -33,7 +33,8 @@ func TestMain(m *testing.M) {
 		go endWithParent()
 		main() // exits
 	}
-	goleak.VerifyTestMain(m)
+	// fasthttp's worker pools look for their end every ten seconds.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 }
 
 // endWithParent ends this process when the one that started it is gone, however
