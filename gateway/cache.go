@@ -81,7 +81,7 @@ func (c *cache) get(key cacheKey, maxAge time.Duration, deliberate func() (*outc
 		return f.out, true, nil
 	}
 	mine := false
-	flight := c.flights.DoChan(string(key[:]), func() (any, error) {
+	made, err, _ := c.flights.Do(string(key[:]), func() (any, error) {
 		mine = true
 		out, err := deliberate()
 		if err == nil && out.verdict.Status == quorum.Carried {
@@ -89,11 +89,10 @@ func (c *cache) get(key cacheKey, maxAge time.Duration, deliberate func() (*outc
 		}
 		return out, err
 	})
-	r := <-flight
-	if r.Err != nil {
-		return nil, false, r.Err
+	if err != nil {
+		return nil, false, err
 	}
-	out = r.Val.(*outcome)
+	out = made.(*outcome)
 	if !mine {
 		c.hit(out)
 	}

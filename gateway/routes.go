@@ -76,10 +76,8 @@ func (g *Gateway) traced(route string, handle func(*fasthttp.RequestCtx) error) 
 // others go on. What was thrown may quote text and is logged by type only.
 func (g *Gateway) panicked(ctx *fasthttp.RequestCtx, thrown any) {
 	g.telemetry.panicked(g.log, thrown)
-	g.fail(ctx, errPanicked)
+	g.fail(ctx, refuse(wire.InternalError, "something went wrong on our side; nothing was decided"))
 }
-
-var errPanicked = refuse(wire.InternalError, "something went wrong on our side; nothing was decided")
 
 // postDeliberate serves POST /v1/deliberate.
 func (g *Gateway) postDeliberate(ctx *fasthttp.RequestCtx, k *caller) error {
@@ -110,15 +108,7 @@ func (g *Gateway) postDeliberate(ctx *fasthttp.RequestCtx, k *caller) error {
 	cached := false
 	if req.CacheMaxAgeSeconds > 0 {
 		key := keyOf(k, &req, g.book.members.Load(), view.version, g.book.State().Policy.Digest())
-		out, cached, err = g.cache.get(key, time.Duration(req.CacheMaxAgeSeconds)*time.Second, func() (out *outcome, err error) {
-			defer func() { // a goroutine of its own, where a panic would end the process
-				if thrown := recover(); thrown != nil {
-					g.telemetry.panicked(g.log, thrown)
-					err = errPanicked
-				}
-			}()
-			return g.deliberate(work, a)
-		})
+		out, cached, err = g.cache.get(key, time.Duration(req.CacheMaxAgeSeconds)*time.Second, func() (*outcome, error) { return g.deliberate(work, a) })
 	} else {
 		out, err = g.deliberate(work, a)
 	}

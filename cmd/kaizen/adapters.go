@@ -21,7 +21,7 @@ type adapter interface {
 // newAdapter makes the adapter of the provider that c names.
 func newAdapter(c *CompanionConfig) (adapter, error) {
 	key := func() string { return c.Key.Reveal() }
-	up := upstream.Config{Origin: c.Endpoint, MaxIdle: c.InFlight}
+	up := upstream.Config{Origin: c.Endpoint, MaxIdle: c.InFlight, MaxBody: maxReplyBytes}
 	switch c.Provider {
 	case "kaizen":
 		// The companion protocol's paths are relative to the origin (DESIGN §10).
@@ -40,6 +40,10 @@ func newAdapter(c *CompanionConfig) (adapter, error) {
 	}
 	return nil, fmt.Errorf("provider %q has no adapter", c.Provider)
 }
+
+// maxReplyBytes bounds a companion's whole response. Every reply of a panel must
+// fit one record of the vault.
+const maxReplyBytes = 1 << 20
 
 // maxReplyTokens bounds a reply where the configuration names the field for it:
 // a long answer with its reasoning, and no run-away.

@@ -18,9 +18,10 @@ import (
 // Retention is how long records are kept, where the operator says nothing.
 const Retention = 30 * 24 * time.Hour
 
-// MaxContents bounds one record's contents: far above any panel's replies, and
-// below the batch size at which Pebble takes a slower path.
-const MaxContents = 1 << 20
+// MaxContents bounds one record's contents: the largest panel with the longest
+// replies that are read. Beyond half a memtable Pebble takes a slower path, which
+// nothing but such a record does.
+const MaxContents = 80 << 20
 
 var (
 	// ErrUnavailable is a vault that takes no records now.

@@ -102,8 +102,8 @@ func TestPutRefusesWhatCannotBe(t *testing.T) {
 	for rule, put := range map[string]func() (*Waiter, error){
 		"an empty id":           func() (*Waiter, error) { return v.Put("", contents("a")) },
 		"an id over 128 bytes":  func() (*Waiter, error) { return v.Put(strings.Repeat("x", 129), contents("a")) },
-		"contents over one MiB": func() (*Waiter, error) { return v.Put("x", contents("a", strings.Repeat("x", 1<<20))) },
-		"an owner over one MiB": func() (*Waiter, error) { return v.Put("x", contents(strings.Repeat("x", 1<<20))) },
+		"contents over the bound": func() (*Waiter, error) { return v.Put("x", contents("a", strings.Repeat("x", MaxContents))) },
+		"an owner over the bound": func() (*Waiter, error) { return v.Put("x", contents(strings.Repeat("x", MaxContents))) },
 	} {
 		if _, err := put(); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %v, want ErrInvalid", rule, err)
