@@ -42,6 +42,10 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 	if now.Policy == nil {
 		return nil, errors.New("no policy in force")
 	}
+	// A ledger that takes nothing now refuses before anybody is asked and paid.
+	if err := g.ledger.Err(); err != nil {
+		return nil, unrecorded(a.d.ID, err)
+	}
 	// Nobody is asked, or paid, for what could not be recorded.
 	if err := g.ledger.Err(); err != nil {
 		return nil, &fault{told: wire.Error{Code: wire.LedgerUnavailable, Message: "the ledger takes no records now, so nothing can be decided; ask again later"},
@@ -72,8 +76,7 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 	receipt, err := g.record(ctx, proof, said)
 	if err != nil {
 		after.dropped()
-		return nil, &fault{told: wire.Error{Code: wire.LedgerUnavailable, DeliberationID: a.d.ID,
-			Message: "the proof could not be made durable, so nothing was decided; ask again"}, retryAfter: time.Second, cause: err}
+		return nil, unrecorded(a.d.ID, err)
 	}
 	after.recorded(proof, said.seed)
 	g.telemetry.decided(ctx, proof, &s.verdict)
@@ -91,6 +94,13 @@ func (g *Gateway) reading(ctx context.Context, sheet *scoring.Sheet) func(seat i
 		defer span.End()
 		g.scorer.Read(sheet, seat, r)
 	}
+}
+
+// unrecorded is what a caller hears when the ledger is not there: what is not
+// durable is not said.
+func unrecorded(id string, cause error) error {
+	return &fault{told: wire.Error{Code: wire.LedgerUnavailable, DeliberationID: id,
+		Message: "the proof could not be made durable, so nothing was decided; ask again"}, retryAfter: time.Second, cause: cause}
 }
 
 // sit seats the panel and fixes what it weighs. Auto is weighed as text until
@@ -127,8 +137,7 @@ func (g *Gateway) refusePrompt(ctx context.Context, a *asking, prompt *quorum.As
 	p.Rejection = recordFindings(prompt.Findings, a.d.Prompt, said)
 	p.TotalMicros = time.Since(a.received).Microseconds()
 	if _, err := g.record(ctx, p, said); err != nil {
-		return nil, &fault{told: wire.Error{Code: wire.LedgerUnavailable, DeliberationID: a.d.ID,
-			Message: "the refusal could not be recorded; ask again"}, retryAfter: time.Second, cause: err}
+		return nil, unrecorded(a.d.ID, err)
 	}
 	g.telemetry.decided(ctx, p, &p.Verdict)
 	f := refuse(wire.PromptRefused, fmt.Sprintf("the prompt scores %s against the charter, under %s: nobody was asked", prompt.Score, st.Policy.RefuseUnder))
