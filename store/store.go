@@ -22,9 +22,9 @@ const Format = pebble.FormatWALSyncChunks
 // The whole process is to stay under 96 MiB under load, and there are two
 // databases in it.
 const (
-	memTableBytes = 4 << 20 // at most memTables of them are held at once
-	memTables     = 4
-	cacheBytes    = 6 << 20
+	memTableBytes = 3 << 20 // at most memTables of them are held at once
+	memTables     = 3
+	cacheBytes    = 2 << 20 // reads are few: a receipt, a verdict looked up
 	openFiles     = 256
 )
 
