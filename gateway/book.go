@@ -15,6 +15,8 @@ type Book struct {
 	state   atomic.Pointer[state.State]
 	members atomic.Uint64 // how often the roster's members or the policy changed
 
+	expect *[32]byte // restored, and not yet compared with the ledger; Fold's own
+
 	mu       sync.Mutex // guards policies
 	policies map[[32]byte]*quorum.Policy
 }
@@ -39,6 +41,9 @@ func (b *Book) Policy(digest [32]byte) *quorum.Policy {
 // Fold takes the next record. At replay rec is nil and parsed here. An error
 // means that the ledger holds what this program cannot follow.
 func (b *Book) Fold(index uint64, at int64, leaf []byte, rec quorum.Record) error {
+	if b.expect != nil {
+		return b.compare(index, leaf)
+	}
 	s := b.state.Load()
 	if index != s.Size {
 		return fmt.Errorf("fold record %d: the book is at %d", index, s.Size)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -33,6 +34,7 @@ var members = []quorum.Companion{
 // its test has it say.
 type companion struct {
 	quorum.Companion
+	url     string
 	line    *fanout.Line
 	behave  atomic.Pointer[behaviour]
 	asked   chan *call   // every call to a companion that holds
@@ -46,6 +48,7 @@ type behaviour func(w http.ResponseWriter, c *call)
 
 // A call is one request to a companion.
 type call struct {
+	ctx    context.Context // done when the gateway hangs up
 	header http.Header
 	body   []byte
 	answer chan string   // what a held call is to answer
@@ -103,6 +106,7 @@ func (c *companion) reach(t testing.TB, url string, cfg fanout.LineConfig) {
 	t.Helper()
 	adapter := must(kaizen.New(kaizen.Config{Upstream: upstream.Config{Origin: url}}))(t)
 	t.Cleanup(adapter.Close)
+	c.url = url
 	cfg.Companion, cfg.Asker, cfg.Provider, cfg.Model, cfg.Price = c.ID, adapter, c.Provider, c.Model, c.Price
 	c.line = must(fanout.NewLine(cfg))(t)
 }
@@ -121,7 +125,7 @@ func (c *companion) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	h := &call{header: r.Header, body: body, answer: make(chan string, 1), gone: make(chan struct{})}
+	h := &call{ctx: r.Context(), header: r.Header, body: body, answer: make(chan string, 1), gone: make(chan struct{})}
 	select {
 	case c.asked <- h:
 	default: // nobody listens: the test is not about calls

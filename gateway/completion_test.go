@@ -92,9 +92,12 @@ func TestAnObservedDeliberationIsCompletedWithTheWholePanel(t *testing.T) {
 
 func TestAnUnobservedCallIsReallyEnded(t *testing.T) {
 	t.Parallel()
-	r := start(t, setup{panel: []*companion{member(t, "AUREA", says("42")), member(t, "ATLAS", says("42")), member(t, "ZENITH", says("42")), member(t, "SOLARA", held)}})
-	r.ask(`{"prompt":"Six times seven?","kind":"number"}`)
-	within(t, "the end of SOLARA's call", r.panel[3].next(t).gone)
+	r := start(t, setup{panel: []*companion{member(t, "AUREA", says("42")), member(t, "ATLAS", held), member(t, "ZENITH", says("42")), member(t, "SOLARA", held)}})
+	answered := r.posting(`{"prompt":"Six times seven?","kind":"number"}`)
+	solara := r.panel[3].next(t)
+	r.panel[1].next(t).says("42")
+	within(t, "the answer", answered).deliberation(http.StatusOK)
+	within(t, "the end of SOLARA's call", solara.gone)
 	r.drain()
 	if n := len(of[*quorum.Completion](r.journal)); n != 0 {
 		t.Errorf("%d completions", n)

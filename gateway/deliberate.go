@@ -46,11 +46,6 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 	if err := g.ledger.Err(); err != nil {
 		return nil, unrecorded(a.d.ID, err)
 	}
-	// Nobody is asked, or paid, for what could not be recorded.
-	if err := g.ledger.Err(); err != nil {
-		return nil, &fault{told: wire.Error{Code: wire.LedgerUnavailable, Message: "the ledger takes no records now, so nothing can be decided; ask again later"},
-			retryAfter: time.Second, cause: err}
-	}
 	ctx, cancel := context.WithDeadline(ctx, a.received.Add(a.deadline))
 	defer cancel()
 
@@ -121,10 +116,11 @@ func (g *Gateway) sit(view *view, a *asking) *sitting {
 }
 
 // suspended reports whether a record has taken away id's vote since its panel
-// was seated.
+// was seated. One that is no longer configured keeps it: requests under way go on
+// as they began.
 func (g *Gateway) suspended(id quorum.CompanionID) bool {
 	m := g.book.State().Roster.Find(id)
-	return m == nil || m.Status != quorum.Active
+	return m == nil || m.Status != quorum.Active && m.Status != quorum.Withdrawn
 }
 
 // refusePrompt records that nobody was asked, and says so.

@@ -23,8 +23,11 @@ func waiting(t *testing.T, answered <-chan *response) {
 
 func TestDecidedAnswersWhileASlowCompanionIsStillOut(t *testing.T) {
 	t.Parallel()
-	r := start(t, setup{panel: []*companion{member(t, "AUREA", says("42")), member(t, "ATLAS", says("42")), member(t, "SOLARA", held)}})
-	d := r.ask(`{"prompt":"Six times seven?","kind":"number"}`) // decided is the default
+	r := start(t, setup{panel: []*companion{member(t, "AUREA", says("42")), member(t, "ATLAS", held), member(t, "SOLARA", held)}})
+	answered := r.posting(`{"prompt":"Six times seven?","kind":"number"}`) // decided is the default
+	solara := r.panel[2].next(t)
+	r.panel[1].next(t).says("42")
+	d := within(t, "the answer", answered).deliberation(http.StatusOK)
 	b := ballot(t, d, "SOLARA")
 	if d.Status != "carried" || d.Value != "42" || b.Outcome != "unneeded" || b.Counted || b.Score != wire.None || b.Reason != "not waited for" {
 		t.Errorf("%+v", d)
@@ -34,7 +37,7 @@ func TestDecidedAnswersWhileASlowCompanionIsStillOut(t *testing.T) {
 		t.Errorf("consensus %+v", c)
 	}
 	// Nobody pays for what is not waited for.
-	within(t, "the end of SOLARA's call", r.panel[2].next(t).gone)
+	within(t, "the end of SOLARA's call", solara.gone)
 }
 
 func TestDecidedWaitsWhileTheOutcomeIsOpen(t *testing.T) {

@@ -66,6 +66,7 @@ type Gateway struct {
 	cache         *cache
 	steward       [32]byte
 	server        *fasthttp.Server
+	listeners     listeners
 
 	view       atomic.Pointer[view]
 	settings   sync.Mutex     // held while settings are applied, one at a time
@@ -236,6 +237,7 @@ func (g *Gateway) Shutdown(ctx context.Context) (err error) {
 			case <-ctx.Done():
 			}
 		}
+		g.listeners.close()
 		err = g.server.ShutdownWithContext(ctx)
 		g.fan.Drain(ctx)
 		close(g.stop)

@@ -46,6 +46,9 @@ var signingKey = sync.OnceValue(func() string {
 	return key
 })
 
+// scorer is shared by all rigs: to read the rule table takes longer than most tests.
+var scorer = sync.OnceValue(scoring.New)
+
 // stewardKey is the key of every rig's steward.
 const stewardKey = "kzs_the-steward-of-the-tests"
 
@@ -80,6 +83,7 @@ type rig struct {
 	spans    *tracetest.SpanRecorder
 	metrics  *sdkmetric.ManualReader
 	served   chan struct{} // closed when the listener is
+	door     *door
 	ledgerFS vfs.FS
 	vaultFS  vfs.FS
 }
@@ -107,7 +111,7 @@ func start(t testing.TB, s setup) *rig {
 		Logger: log, Meter: meters.Meter("store"), Fold: r.journal.fold(book), OnFatal: s.fatal}))(t)
 	v := must(vault.Open(vault.Config{Dir: "vault", FS: s.vaultFS, MasterKey: bytes.Repeat([]byte{7}, 32), Logger: log, OnFatal: s.fatal}))(t)
 	fan := must(fanout.New(fanout.Config{Tracer: traces.Tracer("fanout"), Meter: meters.Meter("fanout"), Logger: log}))(t)
-	r.Gateway = must(New(Config{Book: book, Ledger: l, Vault: v, Fan: fan, Scorer: scoring.New(),
+	r.Gateway = must(New(Config{Book: book, Ledger: l, Vault: v, Fan: fan, Scorer: scorer(),
 		Tracer: traces.Tracer("gateway"), Meter: meters.Meter("gateway"), Logger: log,
 		StewardKey: sha256.Sum256([]byte(stewardKey)), InFlight: s.inFlight, BodyBytes: s.bodyBytes}))(t)
 	r.settings = Settings{Policy: policy(t, s.policy), Clients: s.clients, PromptBytes: s.promptBytes, MaxDeadline: s.maxDeadline}
@@ -118,11 +122,12 @@ func start(t testing.TB, s setup) *rig {
 		t.Fatal(err)
 	}
 	ln := must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	r.door = &door{Listener: ln}
 	r.url = "http://" + ln.Addr().String()
 	r.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}}
 	go func() {
 		defer close(r.served)
-		if err := r.Serve(ln); err != nil {
+		if err := r.Serve(r.door); err != nil {
 			t.Errorf("serve: %v", err)
 		}
 	}()
@@ -135,7 +140,6 @@ func start(t testing.TB, s setup) *rig {
 		if err := errors.Join(traces.Shutdown(context.Background()), meters.Shutdown(context.Background())); err != nil {
 			t.Error(err)
 		}
-		r.client.CloseIdleConnections()
 		v.Close() // both fail where a test has broken them
 		l.Close()
 	})
@@ -146,6 +150,12 @@ func start(t testing.TB, s setup) *rig {
 func (r *rig) drain() {
 	for _, c := range r.panel {
 		c.letGo()
+	}
+	// A drain takes its time while clients are connected; ours are about to go.
+	r.client.CloseIdleConnections()
+	select {
+	case <-r.door.empty():
+	case <-time.After(lameDuck):
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -159,6 +169,15 @@ func (r *rig) drain() {
 // the ledger, and compares what it folds to with what the gateway went by.
 func (r *rig) audit(t testing.TB) *state.Auditor {
 	t.Helper()
+	a := r.fold(t)
+	if got, want := r.book.State(), a.State(); got.Size != want.Size || !bytes.Equal(got.Append(nil), want.Append(nil)) {
+		t.Errorf("the gateway goes by\n%s\nthe ledger says\n%s", got.Append(nil), want.Append(nil))
+	}
+	return a
+}
+
+func (r *rig) fold(t testing.TB) *state.Auditor {
+	t.Helper()
 	a := new(state.Auditor)
 	for i := range r.ledger.Size() {
 		leaf, err := r.ledger.Entry(i)
@@ -167,22 +186,30 @@ func (r *rig) audit(t testing.TB) *state.Auditor {
 		}
 		if err != nil {
 			t.Errorf("audit: %v", err)
-			return a
+			break
 		}
-	}
-	if got, want := r.book.State(), a.State(); got.Size != want.Size || !bytes.Equal(got.Append(nil), want.Append(nil)) {
-		t.Errorf("the gateway goes by\n%s\nthe ledger says\n%s", got.Append(nil), want.Append(nil))
 	}
 	return a
 }
 
-// policy is the default one without its two elements of chance and time, unless
-// the test brings them back: nobody is observed, and nobody's grace is ever over.
+// policy is the default one with the tests' own calibration, since the measured one
+// changes, and without its two elements of chance and time, unless the test brings
+// them back: nobody is observed, and nobody's grace is ever over.
 func policy(t testing.TB, change func(*quorum.Policy)) *quorum.Policy {
 	t.Helper()
 	p := quorum.DefaultPolicy()
 	p.Early.ObserveOne = math.MaxInt32
 	p.Early.GraceMillis = time.Hour.Milliseconds()
+	for i := range p.Kinds {
+		k := &p.Kinds[i]
+		*k = quorum.KindPolicy{Kind: k.Kind, Alternatives: 6, Exponent: 4, Bias: -1_500_000, ByShare: 1_900_000, ByMargin: 3_300_000, MinConfidence: 450_000}
+		switch k.Kind {
+		case quorum.VoteKind:
+			k.Alternatives = 2
+		case quorum.Text, quorum.Code:
+			k.Exponent, k.MinConfidence = 1, 0
+		}
+	}
 	if change != nil {
 		change(p)
 	}
@@ -406,6 +433,57 @@ func (r *rig) proof(id string) *quorum.Proof {
 	return p
 }
 
+// A door is a listener that knows how many are inside.
+type door struct {
+	net.Listener
+	mu     sync.Mutex // guards what follows
+	inside int
+	waits  []chan struct{}
+}
+
+type guest struct {
+	net.Conn
+	leave func()
+}
+
+func (g *guest) Close() error {
+	g.leave()
+	return g.Conn.Close()
+}
+
+func (d *door) Accept() (net.Conn, error) {
+	c, err := d.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	d.count(1)
+	return &guest{c, sync.OnceFunc(func() { d.count(-1) })}, nil
+}
+
+func (d *door) count(change int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.inside += change; d.inside == 0 {
+		for _, w := range d.waits {
+			close(w)
+		}
+		d.waits = nil
+	}
+}
+
+// empty is closed once nobody is inside.
+func (d *door) empty() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	w := make(chan struct{})
+	if d.inside == 0 {
+		close(w)
+	} else {
+		d.waits = append(d.waits, w)
+	}
+	return w
+}
+
 // logs is a buffer that loggers may write to from anywhere.
 type logs struct {
 	mu sync.Mutex
@@ -422,4 +500,10 @@ func (l *logs) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+func (l *logs) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Reset()
 }

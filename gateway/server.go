@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net"
+	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -48,8 +49,50 @@ type discard struct{}
 
 func (discard) Printf(string, ...any) {}
 
-// Serve answers requests on ln until Shutdown.
-func (g *Gateway) Serve(ln net.Listener) error { return g.server.Serve(ln) }
+// Serve answers requests on ln until Shutdown, also one that came first.
+func (g *Gateway) Serve(ln net.Listener) error {
+	once := &listener{Listener: ln}
+	if !g.listeners.add(once) {
+		return once.Close()
+	}
+	return g.server.Serve(once)
+}
+
+// listeners are those being served. The server's own Shutdown overlooks one that
+// its Serve has not yet taken up.
+type listeners struct {
+	mu     sync.Mutex // guards what follows
+	open   []*listener
+	closed bool
+}
+
+func (l *listeners) add(ln *listener) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open = append(l.open, ln)
+	return !l.closed
+}
+
+func (l *listeners) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	for _, ln := range l.open {
+		ln.Close() // the server closes it too, and hears of an error
+	}
+}
+
+// A listener may be closed more than once.
+type listener struct {
+	net.Listener
+	once sync.Once
+	err  error
+}
+
+func (l *listener) Close() error {
+	l.once.Do(func() { l.err = l.Listener.Close() })
+	return l.err
+}
 
 // badRequest answers what fasthttp could not read as a request.
 func (g *Gateway) badRequest(ctx *fasthttp.RequestCtx, err error) {

@@ -75,7 +75,7 @@ func startWith(t *testing.T, stdin io.Reader, env []string, args ...string) *pro
 		t.Fatal(err)
 	}
 	p := &program{t: t, cmd: exec.Command(exe, args...), ended: make(chan struct{})}
-	p.cmd.Env = append([]string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "GORACE=halt_on_error=1"}, env...)
+	p.cmd.Env = append([]string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "GORACE=halt_on_error=1 atexit_sleep_ms=0"}, env...)
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = stdin, &p.out, &p.errOut
 	p.cmd.ExtraFiles = []*os.File{alive}
 	err = p.cmd.Start()

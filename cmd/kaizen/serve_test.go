@@ -37,7 +37,7 @@ func TestServeAsANewUserMeetsIt(t *testing.T) {
 	if err := v.Decode(body); err != nil {
 		t.Fatalf("%v: %s", err, body)
 	}
-	if !strings.Contains(v.Answer, "391") || len(v.Ballots) != 8 || v.Proof.LeafHash == "" {
+	if v.Status != "carried" || !strings.Contains(v.Answer, "391") || len(v.Ballots) != 8 || v.Proof.LeafHash == "" {
 		t.Errorf("the curl line gives %s", body)
 	}
 	var fields map[string]json.RawMessage

@@ -1,21 +1,23 @@
 package answer
 
-// contradicts reports whether a and b cannot both be meant: one denies what the other affirms, or the two put another name,
+import "math/bits"
+
+// contradict reports whether a and b cannot both be meant: one denies what the other affirms, or the two put another name,
 // figure, date or unit in the same place.
-func (m *meeting) contradicts(a, b *Words, pair uint32) bool {
+func (v *vocabulary) contradict(a, b *Words, m *meeting) bool {
 	if a.lead*b.lead < 0 {
 		return true
 	}
 	if (a.lead != 0) != (b.lead != 0) && a.count <= plainWords && b.count <= plainWords && answers(a)*answers(b) < 0 {
 		return true
 	}
-	if m.denied && (denial(a, b, pair) || denial(b, a, pair)) {
+	if m.denied && (denial(a, b) || denial(b, a)) {
 		return true
 	}
-	if unitsDiffer(a, b) {
+	if v.unitsDiffer(a, b) {
 		return true
 	}
-	return m.restAgrees() && substituted(a, b, m, pair)
+	return m.restAgrees() && v.substituted(a, b, m)
 }
 
 // plainWords is up to how many words a text is one statement.
@@ -31,26 +33,27 @@ func (m *meeting) restAgrees() bool {
 // denial reports whether some sentence of a denies what b affirms, or the other
 // way round: a word of it is denied in one text only, and b has most of the
 // sentence's words.
-func denial(a, b *Words, pair uint32) bool {
-	var all, both [64]uint16
-	var against [64]bool
-	for k := range a.list {
-		v := &a.list[k]
-		if v.bits&alias != 0 {
-			continue
-		}
-		all[v.sentence]++
-		if a.mark[k] != pair {
-			continue
-		}
-		both[v.sentence]++
-		j := b.find(v.hash)
-		if x := (v.bits ^ b.list[j].bits) & (affirms | denies); x == affirms|denies {
-			against[v.sentence] = true
+func denial(a, b *Words) bool {
+	against := uint64(0) // sentences of a, a bit each
+	for i := range a.bands {
+		x, y := &a.bands[i], &b.bands[i]
+		for o := x.words & y.words & x.opposed(y) &^ x.alias; o != 0; o &= o - 1 {
+			against |= 1 << x.sentence[bits.TrailingZeros64(o)]
 		}
 	}
-	for i := range all {
-		if against[i] && both[i]*10 >= all[i]*6 {
+	if against == 0 {
+		return false
+	}
+	var both [64]uint16 // by sentence of a: the words that b has too
+	for i := range a.bands {
+		x, y := &a.bands[i], &b.bands[i]
+		for o := x.words & y.words &^ x.alias; o != 0; o &= o - 1 {
+			both[x.sentence[bits.TrailingZeros64(o)]&63]++
+		}
+	}
+	for ; against != 0; against &= against - 1 {
+		i := bits.TrailingZeros64(against)
+		if both[i]*10 >= a.length[i]*6 {
 			return true
 		}
 	}
@@ -58,14 +61,12 @@ func denial(a, b *Words, pair uint32) bool {
 }
 
 // unitsDiffer reports whether the two give one figure in different units.
-func unitsDiffer(a, b *Words) bool {
-	for k := range a.list {
-		v := &a.list[k]
-		if v.unit == 0 || v.bits&asked != 0 {
-			continue
-		}
-		if j := b.find(v.hash); j >= 0 && b.list[j].unit != 0 && b.list[j].unit != v.unit {
-			return true
+func (v *vocabulary) unitsDiffer(a, b *Words) bool {
+	for _, k := range a.units {
+		if u := &a.list[k]; v.has(b, a.id[k]) {
+			if unit := b.list[b.find(u.hash)].unit; unit != 0 && unit != u.unit {
+				return true
+			}
 		}
 	}
 	return false
@@ -76,14 +77,14 @@ func unitsDiffer(a, b *Words) bool {
 //
 // It looks at the first few such words of each text only, so that its work stays
 // bounded.
-func substituted(a, b *Words, m *meeting, pair uint32) bool {
+func (v *vocabulary) substituted(a, b *Words, m *meeting) bool {
 	var mine, theirs [maxFacts]uint16
-	x, y := a.ownFacts(mine[:0], pair), b.ownFacts(theirs[:0], pair)
+	x, y := v.ownFacts(mine[:0], a, b), v.ownFacts(theirs[:0], b, a)
 	for _, k := range x {
-		v := &a.list[k]
+		f := &a.list[k]
 		for _, j := range y {
 			u := &b.list[j]
-			if sameSort(v.bits, u.bits) && (m.nothingShared() || samePlace(v, u)) {
+			if sameSort(f.bits, u.bits) && (m.nothingShared() || samePlace(f, u)) {
 				return true
 			}
 		}
@@ -95,12 +96,11 @@ func substituted(a, b *Words, m *meeting, pair uint32) bool {
 // another's.
 const maxFacts = 32
 
-// ownFacts appends where w has names, figures and dates that the other text of
-// the pair has not.
-func (w *Words) ownFacts(dst []uint16, pair uint32) []uint16 {
-	for k := range w.list {
-		if b := w.list[k].bits; b&hard != 0 && b&alias == 0 && w.mark[k] != pair {
-			if dst = append(dst, uint16(k)); len(dst) == maxFacts {
+// ownFacts appends where w has names, figures and dates that other has not.
+func (v *vocabulary) ownFacts(dst []uint16, w, other *Words) []uint16 {
+	for _, k := range w.facts {
+		if !v.has(other, w.id[k]) {
+			if dst = append(dst, k); len(dst) == maxFacts {
 				break
 			}
 		}

@@ -40,14 +40,14 @@ const (
 	agrees                 // yes, true
 )
 
-// A lexicon finds entries by hash: open addressing, never full, never changed
-// once built.
+// A lexicon finds entries by hash: open addressing, never changed once built.
 type lexicon struct {
 	// Most words of a text are in no lexicon: one bit says so, out of two
 	// kilobytes that stay in the nearest cache.
-	maybe [256]uint64
-	slots []entry
-	mask  uint64
+	maybe   [256]uint64
+	slots   []uint16 // where in entries, 1-based; so sparse that the first look decides
+	mask    uint64
+	entries []entry
 }
 
 // find returns the entry for a word's hash, or nil.
@@ -56,27 +56,28 @@ func (l *lexicon) find(h uint64) *entry {
 		return nil
 	}
 	for i := h & l.mask; ; i = (i + 1) & l.mask {
-		e := &l.slots[i]
-		if e.word == h {
-			return e
-		}
-		if e.word == 0 {
+		at := l.slots[i]
+		if at == 0 {
 			return nil
+		}
+		if e := &l.entries[at-1]; e.word == h {
+			return e
 		}
 	}
 }
 
+// add adds e, unless its word has a meaning already: the first one given counts.
 func (l *lexicon) add(e entry) {
-	l.maybe[e.word>>20&255] |= 1 << (e.word >> 28 & 63)
-	for i := e.word & l.mask; ; i = (i + 1) & l.mask {
-		if l.slots[i].word == e.word {
-			return // the first meaning given counts
-		}
-		if l.slots[i].word == 0 {
-			l.slots[i] = e
-			return
-		}
+	if l.find(e.word) != nil {
+		return
 	}
+	l.maybe[e.word>>20&255] |= 1 << (e.word >> 28 & 63)
+	i := e.word & l.mask
+	for l.slots[i] != 0 {
+		i = (i + 1) & l.mask
+	}
+	l.entries = append(l.entries, e)
+	l.slots[i] = uint16(len(l.entries))
 }
 
 // english is built once from the lists below and only read.
@@ -169,7 +170,7 @@ const (
 )
 
 func build() *lexicon {
-	l := &lexicon{slots: make([]entry, 4096), mask: 4095}
+	l := &lexicon{slots: make([]uint16, 1<<14), mask: 1<<14 - 1}
 	words := func(list string, do func(i int, word string)) {
 		for i, w := range strings.Fields(list) {
 			do(i, w)

@@ -1,6 +1,10 @@
 package answer
 
-import "unicode"
+import (
+	"encoding/binary"
+	"math/bits"
+	"unicode"
+)
 
 // A reader takes one text apart into a Words, in one pass.
 type reader struct {
@@ -42,7 +46,7 @@ const reach = 8
 func (r *reader) read() {
 	s := r.text
 	r.start()
-	var low [48]byte
+	var low foldedWord
 	for i := 0; i < len(s); {
 		c := s[i]
 		if low0 := foldTable[c]; low0 == 0 && c < 0x80 {
@@ -55,13 +59,29 @@ func (r *reader) read() {
 		}
 		n, upper, from := 0, 0, i
 		single := false
+		// Most words are ASCII, and read eight letters at a time.
+		for i+8 <= len(s) && n+8 <= longest {
+			eight := eightAt(s[i:])
+			alnum, letters := sorts(eight)
+			k := bits.TrailingZeros64(^alnum&tops) / 8
+			taken := uint64(1)<<(8*k) - 1
+			binary.LittleEndian.PutUint64(low[n:], (eight|lowered)&taken)
+			if capitals := letters &^ (eight << 2) & taken; capitals != 0 {
+				upper += bits.OnesCount64(capitals)
+			}
+			n += k
+			i += k
+			if k < 8 {
+				break
+			}
+		}
 		for i < len(s) {
 			c := s[i]
 			if f := foldTable[c]; f != 0 {
 				if c != f {
 					upper++
 				}
-				if n < len(low) {
+				if n < longest {
 					low[n] = f
 					n++
 				}
@@ -107,7 +127,7 @@ func (r *reader) read() {
 			if unicode.IsUpper(ru) {
 				upper++
 			}
-			if n+8 <= len(low) {
+			if n+8 <= longest {
 				n = len(appendFolded(low[:n], s[i:i+k], ru))
 			}
 			i += k
@@ -130,7 +150,10 @@ func (r *reader) read() {
 			n = k
 		}
 		capital := s[from] >= 'A' && s[from] <= 'Z' || s[from] >= 0x80 && upper > 0
-		r.word(low[:n], capital, upper > 1 && upper == n, i)
+		r.word(&low, n, capital, upper > 1 && upper == n, i)
+		if i < len(s) && s[i] == ' ' {
+			i++
+		}
 	}
 	r.endSentence()
 	// "It is not so." has no word to keep, and yet answers.
@@ -238,12 +261,13 @@ func (r *reader) endSentence() {
 	r.opening = true
 }
 
-// word takes one word, folded, which ends at text[end].
-func (r *reader) word(low []byte, capital, upper bool, end int) {
+// word takes one word, the first n of buf, which ends at text[end].
+func (r *reader) word(buf *foldedWord, n int, capital, upper bool, end int) {
+	low := buf[:n]
 	r.w.count++
 	opening := r.opening
 	r.opening = false
-	h := hashBytes(low)
+	h := buf.hash(n)
 	if capital && len(low) <= 3 && r.isInitial(low, end) {
 		r.addInitial(low[0])
 		r.pass(h)
@@ -253,20 +277,16 @@ func (r *reader) word(low []byte, capital, upper bool, end int) {
 	if upper && len(low) == 2 && low[0] == 'u' && low[1] == 's' {
 		e = nil
 		low = append(low, 'a')
-		h = hashBytes(low)
+		h = buf.hash(len(low))
 	}
 	full := h
 	if e == nil || e.role == content {
-		if st := stem(low); len(st) < len(low) {
-			h = hashBytes(st)
-			if s := english.find(h); s != nil && (s.role == content || s.role == unitWord) && (e == nil || e.hash == h) {
-				c := cue(0)
-				if e != nil {
-					c = e.cue
-				}
-				e = s
-				r.cues |= c
+		h = buf.hash(len(stem(low)))
+		if s := english.find(h); s != nil && (s.role == content || s.role == unitWord) && (e == nil || e.hash == h) {
+			if e != nil {
+				r.cues |= e.cue
 			}
+			e = s
 		}
 	}
 	root := h // before synonyms

@@ -1,6 +1,10 @@
 package answer
 
-import "github.com/kaizen-os/deliberation/quorum"
+import (
+	"math/bits"
+
+	"github.com/kaizen-os/deliberation/quorum"
+)
 
 // Apart is the similarity of two texts that contradict each other.
 const Apart quorum.PPM = -1
@@ -22,34 +26,39 @@ func Similarities(dst []quorum.PPM, replies []*Words) []quorum.PPM {
 	v := &replies[0].all
 	v.read(replies)
 	for _, w := range replies {
-		w.weigh(v, len(replies))
+		w.spread(v)
 	}
-	pair := uint32(0)
 	for i, a := range replies[:len(replies)-1] {
-		for k := range a.list {
-			v.at[a.id[k]] = uint16(k + 1)
-		}
 		for _, b := range replies[i+1:] {
-			pair++
-			dst = append(dst, v.compare(a, b, pair))
-		}
-		for _, id := range a.id {
-			v.at[id] = 0
+			dst = append(dst, v.compare(a, b))
 		}
 	}
 	return dst
 }
 
-// A vocabulary numbers the words of a panel's replies, so that a pair of them is
-// compared by looking into an array.
+// A vocabulary numbers the words of a panel's replies. Those that more than one
+// reply has get a place each in bands of 64, so that a pair of replies is compared
+// a band at a time; all words of a band are in equally many replies and so weigh
+// the same.
 type vocabulary struct {
-	index []uint32 // open addressing over words, 1-based
-	words []uint64 // by id: the hash
-	texts []uint32 // by id: how many texts have it
-	at    []uint16 // by id: where it stands in the row's text, 1-based
+	index   []uint32 // open addressing over terms, 1-based
+	terms   []term   // by id
+	weights []uint32 // by band
+	counts  []uint32 // by how many texts have them: terms, then the next free place
 }
 
-// read numbers the words of replies.
+// A term is one word of a panel.
+type term struct {
+	hash   uint64
+	texts  uint32 // how many have it
+	place  uint32 // in the bands, or alone
+	weight uint32
+}
+
+// alone is the place of a word that one text only has.
+const alone = ^uint32(0)
+
+// read numbers and places the words of replies.
 func (v *vocabulary) read(replies []*Words) {
 	total := 0
 	for _, w := range replies {
@@ -60,27 +69,120 @@ func (v *vocabulary) read(replies []*Words) {
 		size *= 2
 	}
 	v.index = cleared(v.index, size)
-	v.words, v.texts = v.words[:0], v.texts[:0]
+	v.terms = v.terms[:0]
 	mask := uint64(size - 1)
 	for _, w := range replies {
 		w.id = w.id[:0]
 		for k := range w.list {
 			h := w.list[k].hash
 			i := h & mask
-			for v.index[i] != 0 && v.words[v.index[i]-1] != h {
+			for v.index[i] != 0 && v.terms[v.index[i]-1].hash != h {
 				i = (i + 1) & mask
 			}
-			if v.index[i] == 0 {
-				v.words = append(v.words, h)
-				v.texts = append(v.texts, 0)
-				v.index[i] = uint32(len(v.words))
-			}
 			id := v.index[i] - 1
-			v.texts[id]++
+			if v.index[i] == 0 {
+				id = uint32(len(v.terms))
+				v.terms = append(v.terms, term{hash: h})
+				v.index[i] = id + 1
+			}
+			v.terms[id].texts++
 			w.id = append(w.id, id)
 		}
 	}
-	v.at = cleared(v.at, len(v.words))
+	v.place(len(replies))
+}
+
+// place gives the terms of n texts their weights and places.
+func (v *vocabulary) place(n int) {
+	v.counts = cleared(v.counts, n+1)
+	for i := range v.terms {
+		v.counts[v.terms[i].texts]++
+	}
+	v.weights = v.weights[:0]
+	for have := 2; have <= n; have++ {
+		count := v.counts[have]
+		v.counts[have] = uint32(64 * len(v.weights))
+		if count == 0 {
+			continue
+		}
+		weight := inverseFrequency(uint32(n), uint32(have))
+		for range (count + 63) / 64 {
+			v.weights = append(v.weights, weight)
+		}
+	}
+	lone := inverseFrequency(uint32(n), 1)
+	for i := range v.terms {
+		t := &v.terms[i]
+		if t.texts == 1 {
+			t.place, t.weight = alone, lone
+			continue
+		}
+		t.place = v.counts[t.texts]
+		v.counts[t.texts]++
+		t.weight = v.weights[t.place/64]
+	}
+}
+
+// has reports whether w has the word with this id, which another text has.
+func (v *vocabulary) has(w *Words, id uint32) bool {
+	place := v.terms[id].place
+	return place != alone && w.bands[place/64].words>>(place%64)&1 != 0
+}
+
+// A band is what one text knows of 64 words, a bit each.
+type band struct {
+	words           uint64 // that it has
+	alias, asked    uint64
+	hard, figures   uint64 // core words that are names, figures or dates; figures or dates
+	affirms, denies uint64
+	sentence        [64]uint8
+}
+
+// opposed is the words that one affirms and the other denies.
+func (x *band) opposed(y *band) uint64 { return (x.affirms ^ y.affirms) & (x.denies ^ y.denies) }
+
+// spread spreads w's words over its bands and sums their weights.
+func (w *Words) spread(v *vocabulary) {
+	w.bands = cleared(w.bands, len(v.weights))
+	w.facts, w.units = w.facts[:0], w.units[:0]
+	w.length = [64]uint16{}
+	w.sum = side{}
+	for k, id := range w.id {
+		x, t := &w.list[k], &v.terms[id]
+		w.sum.add(x.bits, uint64(t.weight))
+		if x.bits&hard != 0 {
+			w.facts = append(w.facts, uint16(k))
+		}
+		if x.unit != 0 && x.bits&asked == 0 {
+			w.units = append(w.units, uint16(k))
+		}
+		if x.bits&alias == 0 {
+			w.length[x.sentence&63]++
+		}
+		if t.place == alone {
+			continue
+		}
+		b, bit := &w.bands[t.place/64], uint64(1)<<(t.place%64)
+		b.sentence[t.place%64] = uint8(x.sentence)
+		b.words |= bit
+		if x.bits == affirms { // as most
+			b.affirms |= bit
+			continue
+		}
+		for _, p := range [...]struct {
+			plane *uint64
+			of    bool
+		}{
+			{&b.alias, x.bits&alias != 0}, {&b.asked, x.bits&asked != 0},
+			{&b.affirms, x.bits&affirms != 0}, {&b.denies, x.bits&denies != 0},
+			{&b.hard, x.bits&asked == 0 && x.bits&hard != 0},
+			{&b.figures, x.bits&asked == 0 && x.bits&(figure|dated) != 0},
+		} {
+			if p.of {
+				*p.plane |= bit
+			}
+		}
+	}
 }
 
 // cleared is a slice of n zeros, in s's memory where there is room.
@@ -114,26 +216,6 @@ func (s *side) add(bits uint16, weight uint64) {
 	}
 	if bits&(figure|dated) != 0 {
 		s.figures++
-	}
-}
-
-// weigh gives each of w's words its weight among n texts.
-func (w *Words) weigh(v *vocabulary, n int) {
-	var weights [64]uint32 // by how many texts have the word: most panels are small
-	w.weight = cleared(w.weight, len(w.list))
-	w.mark = cleared(w.mark, len(w.list))
-	w.sum = side{}
-	for k, id := range w.id {
-		have := v.texts[id]
-		if have >= uint32(len(weights)) {
-			w.weight[k] = inverseFrequency(uint32(n), have)
-		} else {
-			if weights[have] == 0 {
-				weights[have] = inverseFrequency(uint32(n), have)
-			}
-			w.weight[k] = weights[have]
-		}
-		w.sum.add(w.list[k].bits, uint64(w.weight[k]))
 	}
 }
 
@@ -172,55 +254,41 @@ type meeting struct {
 	denied     bool // some word is denied in one and affirmed in the other
 }
 
-// compare is the similarity of a, whose words stand in v.at, and b.
-func (v *vocabulary) compare(a, b *Words, pair uint32) quorum.PPM {
+// compare is the similarity of a and b.
+func (v *vocabulary) compare(a, b *Words) quorum.PPM {
 	if len(a.list) == 0 || len(b.list) == 0 {
 		return wordless(a, b)
 	}
 	m := meeting{own: [2]side{a.sum, b.sum}}
-	for k, id := range b.id {
-		j := v.at[id]
-		if j == 0 {
+	for i, weight := range v.weights {
+		x, y := &a.bands[i], &b.bands[i]
+		both := x.words & y.words &^ (x.alias & y.alias)
+		if both == 0 {
 			continue
 		}
-		j--
-		x, y := a.list[j].bits, b.list[k].bits
-		if x&y&alias != 0 {
-			continue
-		}
-		a.mark[j], b.mark[k] = pair, pair
-		w := uint64(b.weight[k])
-		m.overlapAll += w
-		core := (x|y)&asked == 0
-		if core {
-			m.overlap += w
-			if x&hard != 0 || y&hard != 0 {
-				m.facts++
-			}
-		}
-		m.own[0].take(x, w)
-		m.own[1].take(y, w)
-		if (x^y)&(affirms|denies) == affirms|denies && (x|y)&alias == 0 {
-			m.denied = true
-		}
+		core := both &^ (x.asked | y.asked)
+		w := uint64(weight)
+		m.overlapAll += w * ones(both)
+		m.overlap += w * ones(core)
+		m.facts += int(ones(core & (x.hard | y.hard)))
+		m.own[0].take(x, both, w)
+		m.own[1].take(y, both, w)
+		m.denied = m.denied || both&x.opposed(y)&^(x.alias|y.alias) != 0
 	}
 	s := m.similarity(a, b)
-	if m.contradicts(a, b, pair) {
+	if v.contradict(a, b, &m) {
 		return Apart
 	}
 	return s
 }
 
-// take is the opposite of add.
-func (s *side) take(bits uint16, weight uint64) {
-	if bits&(asked|alias) != 0 {
-		return
-	}
-	if bits&hard != 0 {
-		s.hard -= weight
-	}
-	if bits&(figure|dated) != 0 {
-		s.figures--
+func ones(words uint64) uint64 { return uint64(bits.OnesCount64(words)) }
+
+// take is the opposite of add, for the hard words among both.
+func (s *side) take(x *band, both, weight uint64) {
+	if x.hard&both != 0 {
+		s.hard -= weight * ones(x.hard&both)
+		s.figures -= int(ones(x.figures & both))
 	}
 }
 

@@ -21,8 +21,10 @@ type Words struct {
 
 	// Scratch of Similarities.
 	id     []uint32   // by word: its number in the panel's vocabulary
-	weight []uint32   // by word: inverse frequency
-	mark   []uint32   // by word: the pair in which it was last found
+	bands  []band     // of the words that other texts have too
+	facts  []uint16   // where names, figures and dates stand in list
+	units  []uint16   // where figures with a unit stand in list
+	length [64]uint16 // by sentence: its words
 	sum    side       // of all words
 	all    vocabulary // used of the first reply of a panel only
 }
@@ -70,7 +72,7 @@ func (w *Words) Hedge() bool { return w.hedges > 0 && w.said < 2 }
 func (w *Words) Read(text string, question *Words) {
 	w.list = w.list[:0]
 	if w.index == nil {
-		w.index = make([]uint16, 256)
+		w.index = make([]uint16, 512)
 	}
 	clear(w.index)
 	w.count, w.lead, w.hedges, w.said = 0, 0, 0, 0
@@ -148,23 +150,39 @@ const (
 	hashPrime uint64 = 0xbf58476d1ce4e5b9
 )
 
-func hashBytes(b []byte) uint64 {
-	h := hashSeed ^ uint64(len(b))
-	for len(b) >= 8 {
-		h = (h ^ binary.LittleEndian.Uint64(b)) * hashPrime
+// longest is how many bytes of a word are read.
+const longest = 48
+
+// foldedWord holds one folded word, with room behind it: what is looked at in eights
+// is masked, not copied.
+type foldedWord [longest + 16]byte
+
+// hash is that of the first n bytes. Up to sixteen, as nearly all words are, it
+// takes the same steps for any n: a branch on a word's length would be mistaken
+// every other time, which costs more than the step.
+func (b *foldedWord) hash(n int) uint64 {
+	keep := &keeps[n]
+	h := (hashSeed ^ uint64(n) ^ binary.LittleEndian.Uint64(b[:])&keep[0]) * hashPrime
+	h ^= h >> 29
+	h = (h ^ binary.LittleEndian.Uint64(b[8:])&keep[1]) * hashPrime
+	for at := 16; at < n; at += 8 {
 		h ^= h >> 29
-		b = b[8:]
+		h = (h ^ binary.LittleEndian.Uint64(b[at:])&(1<<(8*(n-at))-1)) * hashPrime
 	}
-	var tail uint64
-	if cap(b) >= 8 { // a reader's buffer: what is behind the word is masked
-		tail = binary.LittleEndian.Uint64(b[:8]) & (1<<(8*len(b)) - 1)
-	} else {
-		for i, c := range b {
-			tail |= uint64(c) << (8 * i)
-		}
-	}
-	h = (h ^ tail) * hashPrime
 	return h ^ h>>32 | 1
+}
+
+// keeps masks, by a word's length, its first and second eight bytes.
+var keeps = func() (t [longest + 1][2]uint64) {
+	for n := range t {
+		t[n] = [2]uint64{1<<(8*n) - 1, 1<<(8*max(n-8, 0)) - 1}
+	}
+	return t
+}()
+
+func hashBytes(b []byte) uint64 {
+	var l foldedWord
+	return l.hash(copy(l[:longest], b))
 }
 
 func hashWord(s string) uint64 { return hashBytes([]byte(s)) }
@@ -198,42 +216,67 @@ func pairHash(a, b uint64) uint64 {
 
 // stem cuts the endings of English inflection, as a light stemmer does: what is
 // left need not be a word, only the same for all forms of one.
+//
+// How words end is as good as chance to a processor, so the endings that are
+// frequent are cut by arithmetic, and only the rare ones by branches.
 func stem(b []byte) []byte {
 	n := len(b)
 	if n < 4 {
 		return b
 	}
-	switch b[n-1] {
-	case 's', 'd', 'g', 'y', 'e':
-	default:
-		return b
+	end := ending(b, n)
+	s := one(end>>24 == 's') & one(end>>16&0xff != 's') & one(end>>16&0xff != 'i')
+	last := end >> (8 - 8*s) & 0xffffff // three letters, but for the s
+	if end>>16 == es || last == ied {
+		return stemRare(b)
 	}
-	ends := func(s string) bool { return n > len(s) && string(b[n-len(s):n]) == s }
+	n -= s
+	verb := one(last == ing)&one(n > 5) | one(last>>8 == ed)&one(n > 4)
+	n -= verb*2 + verb&one(last == ing) + 2*(one(last>>8 == ly)&one(n > 5))
+	c := b[n-1]
+	n -= verb & one(n > 3) & one(c == b[n-2]) & one(c != 'l') & one(c != 's') & one(c != 'e') // stopped
+	n -= one(n > 3) & one(b[n-1] == 'e')
+	return b[:n]
+}
+
+// one is 1 for true.
+func one(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// stemRare is stem for any ending.
+func stemRare(b []byte) []byte {
+	n := len(b)
 	if b[n-1] == 's' {
-		switch {
-		case ends("ies") && n > 4:
+		switch end := ending(b, n); {
+		case end>>8 == ies && n > 4:
 			b[n-3] = 'y'
 			n -= 2
-		case ends("sses"), ends("shes"), ends("ches"), ends("xes"), ends("zes"):
+		case n > 4 && (end == sses || end == shes || end == ches), end>>8 == xes, end>>8 == zes:
 			n -= 2
 		case b[n-2] != 's' && b[n-2] != 'i':
 			n--
 		}
 	}
-	switch {
-	case ends("ied") && n > 4:
-		b[n-3] = 'y'
-		n -= 2
-	case ends("ing") && n > 5, ends("ed") && n > 4:
-		if b[n-1] == 'g' {
-			n--
+	if n > 4 {
+		switch end := ending(b, n); {
+		case end>>8 == ied:
+			b[n-3] = 'y'
+			n -= 2
+		case end>>8 == ing && n > 5, end>>16 == ed:
+			if b[n-1] == 'g' {
+				n--
+			}
+			n -= 2
+			if n > 3 && b[n-1] == b[n-2] && b[n-1] != 'l' && b[n-1] != 's' && b[n-1] != 'e' {
+				n-- // stopped
+			}
+		case end>>16 == ly && n > 5:
+			n -= 2
 		}
-		n -= 2
-		if n > 3 && b[n-1] == b[n-2] && b[n-1] != 'l' && b[n-1] != 's' && b[n-1] != 'e' {
-			n-- // stopped
-		}
-	case ends("ly") && n > 5:
-		n -= 2
 	}
 	if n > 3 && b[n-1] == 'e' {
 		n--
@@ -244,7 +287,7 @@ func stem(b []byte) []byte {
 // prefixed is the length of the prefix that denies the rest of a folded word, as in
 // unsafe and impassable, or 0. Only words that look like adjectives have one.
 func prefixed(b []byte) int {
-	if len(b) < 7 {
+	if len(b) < 7 || b[0] != 'u' && b[0] != 'i' && b[0] != 'n' {
 		return 0
 	}
 	n := 2

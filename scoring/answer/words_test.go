@@ -219,22 +219,104 @@ func TestMegabytes(t *testing.T) {
 	options := []string{"Paris", "Lyon", "a", "(A) (A)"}
 	for unit, text := range hostile() {
 		for _, kind := range kinds {
-			start := time.Now()
-			Extract(kind, options, &quorum.Reply{Text: text})
-			Plain(text, options)
-			// Linear work takes a few milliseconds here, quadratic takes hours.
-			if took := time.Since(start); took > 3*time.Second {
-				t.Errorf("%v of %q repeated took %v", kind, unit, took)
+			if !linear(text, func(text string) {
+				Extract(kind, options, &quorum.Reply{Text: text})
+				Plain(text, options)
+			}) {
+				t.Errorf("%v of %q repeated takes more than linear work", kind, unit)
 			}
 		}
+		if !linear(text, func(text string) {
+			var q, a, b Words
+			q.Read(text, nil)
+			a.Read(text, &q)
+			b.Read(text, nil)
+			Similarities(nil, []*Words{&a, &b, &q})
+		}) {
+			t.Errorf("comparing %q repeated takes more than linear work", unit)
+		}
+	}
+}
+
+// linear reports whether do takes about 16 times as long for text as for a
+// sixteenth of it: not 256 times. How fast the machine is does not matter, and
+// what it does beside would have to fall on all of the tries.
+func linear(text string, do func(text string)) bool {
+	return linearBy(text, func(text string) time.Duration {
 		start := time.Now()
-		var q, a, b Words
-		q.Read(text, nil)
-		a.Read(text, &q)
-		b.Read(text, nil)
-		Similarities(nil, []*Words{&a, &b, &q})
-		if took := time.Since(start); took > 3*time.Second {
-			t.Errorf("comparing %q repeated took %v", unit, took)
+		do(text)
+		return time.Since(start)
+	})
+}
+
+func linearBy(text string, took func(text string) time.Duration) bool {
+	part := text[:len(text)/16]
+	for range 10 {
+		if took(text) < 100*max(took(part), 10*time.Microsecond) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestLinearBy(t *testing.T) {
+	text := strings.Repeat("a", 1<<20)
+	for _, c := range []struct {
+		name string
+		took func(text string) time.Duration
+		want bool
+	}{
+		{"linear", func(s string) time.Duration { return time.Duration(len(s)) }, true},
+		{"linear on a slow machine", func(s string) time.Duration { return 1000 * time.Duration(len(s)) }, true},
+		{"a quick answer", func(string) time.Duration { return 1 }, true},
+		{"quadratic", func(s string) time.Duration { return time.Duration(len(s) * len(s) / 1000) }, false},
+	} {
+		if got := linearBy(text, c.took); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// What stem does by arithmetic and what it does by branches must be the same.
+func TestStem(t *testing.T) {
+	for word, want := range map[string]string{
+		"cats": "cat", "gas": "gas", "glass": "glass", "this": "this", "tries": "try", "tried": "try", "ties": "tie", "boxes": "box",
+		"watches": "watch", "makes": "mak", "making": "mak", "made": "mad", "stopped": "stop", "falling": "fall", "agreed": "agr",
+		"thing": "thing", "things": "thing", "settings": "set", "quickly": "quick", "fly": "fly", "red": "red", "seed": "seed", "used": "used",
+	} {
+		if got := string(stem([]byte(word))); got != want {
+			t.Errorf("stem(%q) = %q, want %q", word, got, want)
+		}
+	}
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 200_000 {
+		word := make([]byte, 1+random.IntN(9))
+		for i := range word {
+			word[i] = "esdinglyxzhcaio"[random.IntN(15)]
+		}
+		got := string(stem(slices.Clone(word)))
+		want := string(word)
+		if len(word) > 3 {
+			want = string(stemRare(slices.Clone(word)))
+		}
+		if got != want {
+			t.Fatalf("stem(%q) = %q, by branches %q", word, got, want)
+		}
+	}
+}
+
+// The hash of a word must not depend on what was in its buffer before.
+func TestHashOfWordAlone(t *testing.T) {
+	for n := range longest + 1 {
+		var clean, used foldedWord
+		for i := range used {
+			used[i] = 'x'
+		}
+		for i := range n {
+			clean[i], used[i] = byte('a'+i%26), byte('a'+i%26)
+		}
+		if clean.hash(n) != used.hash(n) || hashBytes(clean[:n]) != clean.hash(n) {
+			t.Errorf("%d letters: %x, %x in a used buffer, %x as bytes", n, clean.hash(n), used.hash(n), hashBytes(clean[:n]))
 		}
 	}
 }

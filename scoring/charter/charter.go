@@ -102,12 +102,13 @@ func (s *scratch) assess(t *table, a *quorum.Assessment, text, prompt string, in
 
 // scratch is the state of scoring one text.
 type scratch struct {
-	folded  folded
-	tokens  []token
-	held    []held // by rule
-	touched []int  // rules with anything held
-	spans   []found
-	prompt  promptFacts
+	folded    folded
+	tokens    []token
+	sentences []traits // by sentence: of all its words
+	held      []held   // by rule
+	touched   []int    // rules with anything held
+	spans     []found
+	prompt    promptFacts
 }
 
 func newScratch(t *table) *scratch { return &scratch{held: make([]held, len(t.rules))} }
@@ -123,7 +124,7 @@ func (s *scratch) reset() {
 	s.touched = s.touched[:0]
 	s.spans = s.spans[:0]
 	if cap(s.folded.text) > mostKept || cap(s.tokens) > mostKept/2 {
-		s.folded, s.tokens, s.spans = folded{}, nil, nil
+		s.folded, s.tokens, s.sentences, s.spans = folded{}, nil, nil, nil
 	}
 	if cap(s.prompt.folded.text) > mostKept {
 		s.prompt = promptFacts{}

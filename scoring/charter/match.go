@@ -73,8 +73,11 @@ func smear(reach uint64, gap int) uint64 {
 // matchRules tries every pattern at every word that may anchor it.
 func (s *scratch) matchRules(t *table, in scope) {
 	for i := range s.tokens {
-		for _, k := range t.anchored[s.tokens[i].word] {
-			p := &t.patterns[k]
+		for _, a := range t.anchored[s.tokens[i].word] {
+			if a.wants&s.sentences[s.tokens[i].sentence] == 0 {
+				continue
+			}
+			p := &t.patterns[a.pattern]
 			r := &t.rules[p.rule]
 			h := &s.held[p.rule]
 			if r.scope&in == 0 || h.full(r, p.bit) {

@@ -28,9 +28,16 @@ type run struct {
 }
 
 // fold makes f the folded form of s. It reads s once and, for plain ASCII,
-// copies it in one move.
+// copies it in one move. Eight zeros follow f.text in memory, so that readers of
+// eight bytes at a time need not look out for its end.
 func (f *folded) fold(s string) {
 	f.text, f.runs = f.text[:0], f.runs[:0]
+	f.append(s)
+	n := len(f.text)
+	f.text = append(f.text, 0, 0, 0, 0, 0, 0, 0, 0)[:n]
+}
+
+func (f *folded) append(s string) {
 	i := asciiLen(s)
 	f.text = append(f.text, s[:i]...)
 	if i == len(s) {
@@ -47,6 +54,12 @@ func (f *folded) fold(s string) {
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 {
+			f.verbatim(before, i)
+			f.text = append(f.text, ' ')
+			i++
+			continue
+		}
 		f.text = appendFolded(f.text, s[i:i+n], r)
 		switch len(f.text) - before {
 		case 0:
@@ -72,7 +85,10 @@ func (f *folded) verbatim(at, from int) {
 func asciiLen(s string) int {
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
-		if (s[i]|s[i+1]|s[i+2]|s[i+3]|s[i+4]|s[i+5]|s[i+6]|s[i+7])&0x80 != 0 {
+		b := s[i : i+8]
+		// One load of eight bytes, to the compiler.
+		if (uint64(b[0])|uint64(b[1])<<8|uint64(b[2])<<16|uint64(b[3])<<24|
+			uint64(b[4])<<32|uint64(b[5])<<40|uint64(b[6])<<48|uint64(b[7])<<56)&tops != 0 {
 			break
 		}
 	}
@@ -85,6 +101,9 @@ func asciiLen(s string) int {
 // appendFolded appends what r, spelled enc, folds to: nothing for marks and
 // invisible characters.
 func appendFolded(dst []byte, enc string, r rune) []byte {
+	if r >= latinFirst && r < latinFirst+rune(len(latinBase)) && latinBase[r-latinFirst] != 0 {
+		return append(dst, latinBase[r-latinFirst])
+	}
 	switch {
 	case r == '\u2019' || r == '\u2018' || r == '\u02bc':
 		return append(dst, '\'')
@@ -96,9 +115,6 @@ func appendFolded(dst []byte, enc string, r rune) []byte {
 		return append(dst, "..."...)
 	case invisible(r) || r >= 0x300 && r <= 0x36f:
 		return dst
-	}
-	if r >= latinFirst && r < latinFirst+rune(len(latinBase)) && latinBase[r-latinFirst] != 0 {
-		return append(dst, latinBase[r-latinFirst])
 	}
 	if c := latinLookalike(r); c != 0 {
 		return append(dst, c)

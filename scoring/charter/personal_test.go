@@ -7,6 +7,19 @@ import (
 	"github.com/kaizen-os/deliberation/quorum"
 )
 
+// A prefix that ends in a dash, with nothing behind it, once sliced backwards.
+func TestPrefixesAlone(t *testing.T) {
+	s := New()
+	var a quorum.Assessment
+	for _, p := range secretPrefixes {
+		for _, rest := range []string{"", " and more text", "- and more", "-------- and more"} {
+			if s.AssessReply(&a, "see "+p.prefix+rest, ""); a.Score != quorum.MaxScore {
+				t.Errorf("%q: score %v", p.prefix+rest, a.Score)
+			}
+		}
+	}
+}
+
 func TestDetectorsProveWhatTheyFind(t *testing.T) {
 	s := New()
 	for _, tt := range []struct{ name, text, rule, want string }{

@@ -1,6 +1,9 @@
 package charter
 
-import "bytes"
+import (
+	"bytes"
+	"math/bits"
+)
 
 // secretPrefixes are prefixes that issuers put on their keys, with the fewest
 // and the most bytes that follow one.
@@ -18,22 +21,36 @@ var secretPrefixes = [...]struct {
 	{"AGE-SECRET-KEY-1", 50, 60}, {"eyJ", 30, 4000},
 }
 
-func secretStarts() (t [256]bool) {
-	for _, p := range secretPrefixes {
-		t[p.prefix[0]] = true
+// secretOpenings says, for each of the first three bytes of a word, which of
+// secretPrefixes have it there, a bit each: hardly a word of a text has all three.
+var secretOpenings = func() (t [3][256]uint64) {
+	var room [64]struct{}
+	for i := range room[:len(secretPrefixes)] {
+		for at := range t {
+			t[at][secretPrefixes[i].prefix[at]] |= 1 << i
+		}
 	}
 	return t
+}()
+
+// secretPrefixesAt is the prefixes, a bit each, of which text[i:] has the first
+// three bytes.
+func secretPrefixesAt(text []byte, i int) uint64 {
+	if i+3 > len(text) {
+		return 0
+	}
+	return secretOpenings[0][text[i]] & secretOpenings[1][text[i+1]] & secretOpenings[2][text[i+2]]
 }
 
-// secretPrefix is the index of the prefix that text begins with, or -1.
-func secretPrefix(text []byte) int {
+// secretPrefix is the index of the first of prefixes that text begins with, or -1.
+func secretPrefix(text []byte, prefixes uint64) int {
 	if len(text) < 8 {
 		return -1
 	}
-	second := text[1]
-	for i := range secretPrefixes {
+	for ; prefixes != 0; prefixes &= prefixes - 1 {
+		i := bits.TrailingZeros64(prefixes)
 		p := secretPrefixes[i].prefix
-		if p[1] == second && p[0] == text[0] && len(text) > len(p) && string(text[:len(p)]) == p {
+		if len(text) > len(p) && string(text[:len(p)]) == p {
 			return i
 		}
 	}
@@ -44,11 +61,12 @@ func keyByte(c byte) bool {
 	return class[c] == isDigit || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '-' || c == '_'
 }
 
-func (s *scratch) detectSecret(text []byte, i int) {
+// detectSecret proves the secret at text[i:], which may have one of prefixes.
+func (s *scratch) detectSecret(text []byte, i int, prefixes uint64) {
 	if i > 0 && keyByte(text[i-1]) {
 		return
 	}
-	k := secretPrefix(text[i:])
+	k := secretPrefix(text[i:], prefixes)
 	if k < 0 {
 		return
 	}
@@ -61,7 +79,7 @@ func (s *scratch) detectSecret(text []byte, i int) {
 	for end < len(text) && end-i <= p.most+len(p.prefix) && (keyByte(text[end]) || text[end] == '.' && p.prefix == "SG.") {
 		end++
 	}
-	for end > i && text[end-1] == '-' {
+	for end > i+len(p.prefix) && text[end-1] == '-' {
 		end--
 	}
 	body := text[i+len(p.prefix) : end]

@@ -56,11 +56,33 @@ type part struct {
 	gap   int // words that may stand between it and the part before
 }
 
+// An anchored is a pattern to try at a word, unless its sentence has nothing of
+// what the pattern wants beside that word.
+type anchored struct {
+	wants   traits // of the rarest other part
+	pattern int32
+}
+
+// Traits are of which sorts some words are: 64 sorts of no meaning, so that most
+// sentences without a word are told so by one step. A sentence may have a trait
+// of a word without the word, never the other way round.
+type traits uint64
+
+func (id wordID) trait() traits { return 1 << (id & 63) }
+
 // A wordSet is a set of words; equal sets are shared.
 type wordSet struct {
 	bits   []uint64
 	common bool // holds a word too frequent to be an anchor
 	size   int
+}
+
+// traits are those of all words of the set.
+func (w *wordSet) traits() (t traits) {
+	for _, b := range w.bits {
+		t |= traits(b)
+	}
+	return t
 }
 
 func (w *wordSet) has(id wordID) bool {
@@ -75,13 +97,25 @@ type table struct {
 	vocabulary *vocabulary
 	rules      []rule
 	patterns   []pattern
-	anchored   [][]int32 // by wordID: the patterns to try at that word
+	anchored   [][]anchored // by wordID: the patterns to try at that word
 	facts      map[string]int
 	byDetector map[string]int
 	negation   *wordSet // before a match they undo it
 	verdict    *wordSet // anywhere in its sentence they undo it
 	refusal    int      // the fact that a reply refuses
 	complies   int      // the fact that it goes on to do it all the same
+}
+
+// wants is the traits of the part, beside the anchor, that fewest sentences have;
+// all traits where the anchor is all there is.
+func (p *pattern) wants() traits {
+	wants := ^traits(0)
+	for i := range p.parts {
+		if t := p.parts[i].words.traits(); i != p.anchor && bits.OnesCount64(uint64(t)) < bits.OnesCount64(uint64(wants)) {
+			wants = t
+		}
+	}
+	return wants
 }
 
 // longestSpan bounds a pattern with all its gaps: reach is a 64-bit mask.
@@ -446,15 +480,16 @@ func (p *parser) finish() error {
 	p.refusal, p.complies = p.facts["refusal"], p.facts["complies"]
 	p.negation, p.verdict = p.set(p.named["negation"]), p.set(p.named["verdict"])
 	p.vocabulary.seal()
-	p.anchored = make([][]int32, len(p.vocabulary.words))
+	p.anchored = make([][]anchored, len(p.vocabulary.words))
 	for i := range p.patterns {
-		if p.patterns[i].rule < 0 {
+		pt := &p.patterns[i]
+		if pt.rule < 0 {
 			continue
 		}
-		words := p.patterns[i].parts[p.patterns[i].anchor].words
+		words, wants := pt.parts[pt.anchor].words, pt.wants()
 		for id := range p.anchored {
 			if words.has(wordID(id)) {
-				p.anchored[id] = append(p.anchored[id], int32(i))
+				p.anchored[id] = append(p.anchored[id], anchored{wants, int32(i)})
 			}
 		}
 	}

@@ -1,6 +1,10 @@
 package charter
 
-import "slices"
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+)
 
 // A token is one word or number of the folded text.
 type token struct {
@@ -24,8 +28,6 @@ const (
 
 var (
 	class = classes()
-	// secretStart marks the first bytes of secretPrefixes.
-	secretStart = secretStarts()
 	// lower is ASCII lower case, everything else as it is.
 	lower = lowered()
 	// leet is the letter that a digit or sign stands for in a word, or 0.
@@ -66,54 +68,67 @@ func wordByte(c byte) bool { return class[c] == isLetter || class[c] == isDigit 
 func (s *scratch) tokenise(t *table, in scope) {
 	text, reply := s.folded.text, in == inReply
 	s.tokens = slices.Grow(s.tokens[:0], len(text)/4)
+	s.sentences = append(s.sentences[:0], 0)
 	sentence, fresh := int32(0), true // fresh: nothing in this sentence yet
-	var buf [longestWord]byte
+	var buf [longestWord + 8]byte
 	for i := 0; i < len(text); {
-		switch class[text[i]] {
+		c := text[i]
+		if c == ' ' {
+			i++
+			continue
+		}
+		switch class[c] {
 		case isStop:
 			if !fresh && endsSentence(text, i) {
 				sentence++
+				s.sentences = append(s.sentences, 0)
 				fresh = true
 			}
 			i++
 			continue
 		case isOther, isJoin:
-			if reply {
+			if reply && (c == '@' || c == '-' || c == ':') {
 				s.detectSign(text, i)
 			}
 			i++
 			continue
 		}
 		start, digits, joins := i, 0, 0
-		h := hashSeed
-	word:
-		for ; i < len(text); i++ {
-			c := text[i]
-			switch class[c] {
-			case isLetter:
-			case isDigit:
-				digits++
-			default:
-				if !inner(text, start, i) {
-					break word
-				}
-				if c == '@' && reply {
-					s.keep(email, findEmail(text, i))
-				}
-				joins++
-			}
-			c = lower[c]
+		for {
+			// Eight bytes at a time; behind the text there are zeros to read.
+			eight := binary.LittleEndian.Uint64(text[i : i+8])
+			word, letter, digit := sorts(eight)
+			n := bits.TrailingZeros64(^word&tops) / 8
+			taken := uint64(1)<<(8*n) - 1
 			if i-start < longestWord {
-				buf[i-start] = c
+				binary.LittleEndian.PutUint64(buf[i-start:], (eight|letter>>2)&taken)
 			}
-			h = h.add(c)
+			if digit &= taken; digit != 0 {
+				digits += bits.OnesCount64(digit)
+			}
+			if i += n; n == 8 {
+				continue
+			}
+			if i == len(text) || !inner(text, start, i) {
+				break
+			}
+			if text[i] == '@' && reply {
+				s.keep(email, findEmail(text, i))
+			}
+			if i-start < longestWord {
+				buf[i-start] = text[i]
+			}
+			joins++
+			i++
 		}
 		n := i - start
-		if reply && secretStart[text[start]] {
-			s.detectSecret(text, start)
-		}
-		if reply && digits > 0 {
-			s.detectNumber(text, start)
+		if reply {
+			if prefixes := secretPrefixesAt(text, start); prefixes != 0 {
+				s.detectSecret(text, start, prefixes)
+			}
+			if digits > 0 {
+				s.detectNumber(text, start)
+			}
 		}
 		tok := token{start: int32(start), end: int32(i), sentence: sentence}
 		switch {
@@ -121,13 +136,36 @@ func (s *scratch) tokenise(t *table, in scope) {
 		case digits == n:
 			tok.word = numberWord
 		case digits == 0 && joins == 0:
-			tok.word = t.vocabulary.find(h, buf[:n])
+			k := key{binary.LittleEndian.Uint64(buf[:])}
+			if n > 8 {
+				k[1] = binary.LittleEndian.Uint64(buf[8:])
+				if n > 16 {
+					k[2] = binary.LittleEndian.Uint64(buf[16:])
+				}
+			}
+			tok.word = t.vocabulary.find(&k)
 		default:
-			tok.word = t.findFolded(&buf, n)
+			tok.word = t.findFolded(buf[:n])
 		}
 		s.tokens = append(s.tokens, tok)
+		s.sentences[sentence] |= tok.word.trait()
 		fresh = false
 	}
+}
+
+// tops is the top bit of each of eight bytes.
+const tops = 0x8080808080808080
+
+// sorts tells of eight bytes of text, by the top bit of each, which may stand in a
+// word, which are ASCII letters and which digits.
+func sorts(eight uint64) (word, letter, digit uint64) {
+	const each = 0x0101010101010101
+	low := eight &^ tops
+	small := low | each*0x20
+	// Adding what a bound lacks of 0x80 sets the top bit from that bound on.
+	letter = (small + each*(0x80-'a')) &^ (small + each*(0x7f-'z')) &^ eight & tops
+	digit = (low + each*(0x80-'0')) &^ (low + each*(0x7f-'9')) &^ eight & tops
+	return letter | digit | eight&tops, letter, digit
 }
 
 // inner reports whether text[i], no letter or digit, is an inner part of the
@@ -158,9 +196,8 @@ func endsSentence(text []byte, i int) bool {
 
 // findFolded looks up a word with digits, signs or an apostrophe: as it
 // stands, without a possessive 's, then with digits and signs read as letters.
-func (t *table) findFolded(buf *[longestWord]byte, n int) wordID {
-	w := buf[:n]
-	if n > 2 && w[n-2] == '\'' && w[n-1] == 's' {
+func (t *table) findFolded(w []byte) wordID {
+	if n := len(w); n > 2 && w[n-2] == '\'' && w[n-1] == 's' {
 		w = w[:n-2]
 	}
 	if id := t.vocabulary.lookup(w); id != unknownWord || len(w) < 3 {

@@ -1,5 +1,7 @@
 package charter
 
+import "encoding/binary"
+
 // A wordID names a word of the rule table.
 type wordID uint16
 
@@ -10,64 +12,67 @@ const (
 )
 
 // A vocabulary finds the rule table's words. Open addressing, at most a
-// quarter full: nearly every word of a text is not in it, and is told so by
-// one look at one slot.
+// quarter full: most words of a text that are not in it are told so by one look
+// at one slot.
 type vocabulary struct {
 	words []string // by wordID
-	slots []slot
+	keys  []key    // by wordID
+	slots []wordID
+	shift uint // leaves as many bits of a hash as number the slots
 }
 
-type slot struct {
-	hash hash
-	id   wordID
+// A key is a word's lower case bytes, eight to a number, zeros behind: so that a
+// word is compared in one step or two, and hashed as fast.
+type key [longestWord / 8]uint64
+
+func keyOf(w []byte) (k key) {
+	var b [longestWord]byte
+	copy(b[:], w)
+	for i := range k {
+		k[i] = binary.LittleEndian.Uint64(b[8*i:])
+	}
+	return k
 }
-
-// hash is FNV-1a over a word's lower case bytes, 32 bits: made while the word
-// is read. A hit is always compared, so a collision costs time only.
-type hash uint32
-
-const hashSeed hash = 2166136261
-
-func (h hash) add(c byte) hash { return (h ^ hash(c)) * 16777619 }
 
 func newVocabulary() *vocabulary { return &vocabulary{words: make([]string, firstWord)} }
 
 // seal builds the slots once all words are in.
 func (v *vocabulary) seal() {
 	size := 64
+	v.shift = 64 - 6
 	for size < 4*len(v.words) {
 		size *= 2
+		v.shift--
 	}
-	v.slots = make([]slot, size)
-	for id := firstWord; int(id) < len(v.words); id++ {
-		h := hashSeed
-		for _, c := range []byte(v.words[id]) {
-			h = h.add(c)
+	v.slots = make([]wordID, size)
+	v.keys = make([]key, len(v.words))
+	for id := int(firstWord); id < len(v.words); id++ {
+		k := keyOf([]byte(v.words[id]))
+		v.keys[id] = k
+		i := v.start(&k)
+		for v.slots[i] != unknownWord {
+			i = (i + 1) & (size - 1)
 		}
-		i := v.start(h)
-		for v.slots[i].id != unknownWord {
-			i = (i + 1) & uint32(size-1)
-		}
-		v.slots[i] = slot{h, id}
+		v.slots[i] = wordID(id)
 	}
 }
 
-// start spreads h over the slots; FNV's low bits alone cluster.
-func (v *vocabulary) start(h hash) uint32 { return uint32(h^h>>15) & uint32(len(v.slots)-1) }
+// start is the first slot to look at: the top bits of a product depend on all of
+// a word's.
+func (v *vocabulary) start(k *key) int {
+	return int((k[0]*0x9e3779b97f4a7c15 + k[1]*0xbf58476d1ce4e5b9 + k[2]*0x94d049bb133111eb) >> v.shift)
+}
 
-func (v *vocabulary) find(h hash, w []byte) wordID {
-	for i := v.start(h); v.slots[i].id != unknownWord; i = (i + 1) & uint32(len(v.slots)-1) {
-		if s := v.slots[i]; s.hash == h && v.words[s.id] == string(w) {
-			return s.id
+func (v *vocabulary) find(k *key) wordID {
+	for i := v.start(k); ; i++ {
+		id := v.slots[i&(len(v.slots)-1)]
+		if id == unknownWord || v.keys[id] == *k {
+			return id
 		}
 	}
-	return unknownWord
 }
 
 func (v *vocabulary) lookup(w []byte) wordID {
-	h := hashSeed
-	for _, c := range w {
-		h = h.add(c)
-	}
-	return v.find(h, w)
+	k := keyOf(w)
+	return v.find(&k)
 }

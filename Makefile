@@ -1,0 +1,74 @@
+# Kaizen. Go, make and git are all it takes; `make help` lists the targets.
+
+GO      ?= go
+CONFIG  ?=
+DATA    ?=
+FUZZTIME ?= 1m
+CRASH_ROUNDS ?= 200
+BENCHTIME ?= 1s
+
+# What runs under the race detector in `make test`: whatever starts goroutines,
+# and the rules they share. The rest has none, and is several times faster without.
+RACED  = ./cmd/... ./gateway/... ./fanout/... ./quorum/... ./store/...
+PLAIN  = ./bench/... ./scoring/...
+
+# The race detector needs a C compiler.
+RACE := $(shell $(GO) env CGO_ENABLED | grep -q 1 && command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null 2>&1 && echo -race)
+
+.PHONY: build run test race fuzz fuzz-short crash bench gobench eval lint vuln smoke check clean help
+
+build:      ## compile ./kaizen
+	$(GO) build -o kaizen ./cmd/kaizen
+
+run: build  ## build, and serve on 127.0.0.1:8080 with eight simulated companions (CONFIG=file: as that says)
+	exec ./kaizen serve $(if $(CONFIG),--config "$(CONFIG)")
+
+test:       ## all tests, with the race detector where goroutines are
+	$(if $(RACE),,@echo "no C compiler: testing without the race detector")
+	$(GO) test $(RACE) $(RACED)
+	$(GO) test $(PLAIN)
+
+race:       ## all tests with the race detector
+	$(GO) test -race ./...
+
+fuzz:       ## every fuzz target for FUZZTIME (1m)
+	.ci/fuzz $(FUZZTIME)
+
+fuzz-short: ## fuzz targets for a few seconds each, as many as go into four minutes
+	.ci/fuzz 5s 240
+
+crash:      ## kill the gateway under load, CRASH_ROUNDS (200) times
+	KAIZEN_CRASH_ROUNDS=$(CRASH_ROUNDS) $(GO) test -count=1 -v -timeout 60m -run '^TestKilled' ./cmd/kaizen
+	$(GO) test -count=5 -timeout 60m -run 'Crash' ./store/...
+
+bench: build ## the gateway against its floor, on this machine
+	./kaizen bench
+
+gobench:    ## benchmarks of each stage (BENCHTIME=1s)
+	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
+
+eval: build ## accuracy on the recorded replies in DATA
+	@test -n "$(DATA)" || { echo "say where the recordings are: make eval DATA=folder"; exit 2; }
+	./kaizen eval --data "$(DATA)"
+
+lint:       ## formatting, vet, staticcheck, and which package imports which
+	@unformatted="$$(gofmt -l .)"; test -z "$$unformatted" || { echo "not formatted:"; echo "$$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) test -run 'Imports|Violations' ./cmd
+
+vuln:       ## known vulnerabilities in what is called (asks vuln.go.dev)
+	$(GO) tool govulncheck ./...
+
+smoke:      ## start it as the README says, ask it, end it, verify its ledger
+	.ci/smoke
+
+check:      ## what CI runs
+	.ci/run
+
+clean:      ## remove what the build made; data stays
+	rm -f kaizen
+	$(GO) clean -testcache
+
+help:       ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target what; do printf '  make %-11s %s\n' "$$target" "$$what"; done
