@@ -156,8 +156,8 @@ func (p *process) build(ctx context.Context, cfg *Config) (err error) {
 		default:
 		}
 	}
-	p.book = gateway.NewBook()
-	p.ledger, err = ledger.Open(ledger.Config{Dir: cfg.Data, Origin: ledgerOrigin, Logger: p.log, Meter: p.telemetry.meter("store"), Fold: p.book.Fold, OnFatal: fatal})
+	p.ledger, p.book, err = openLedger(ledger.Config{Dir: cfg.Data, Origin: ledgerOrigin, Logger: p.log, Meter: p.telemetry.meter("store"), OnFatal: fatal},
+		filepath.Join(cfg.Data, bookFile), p.log)
 	if err != nil {
 		return storeError(cfg.Data, err)
 	}
@@ -167,8 +167,7 @@ func (p *process) build(ctx context.Context, cfg *Config) (err error) {
 		return storeError(cfg.Data, err)
 	}
 	p.onClose(p.vault.Close)
-	stop := p.sweep()
-	p.onClose(stop)
+	p.onClose(p.keepHouse(filepath.Join(cfg.Data, bookFile)))
 
 	if p.fan, err = fanout.New(fanout.Config{Tracer: p.telemetry.tracer("fanout"), Meter: p.telemetry.meter("fanout"), Logger: p.log}); err != nil {
 		return err
@@ -315,34 +314,6 @@ func (p *process) serveAdmin(cfg *Config) (string, error) {
 	go srv.Serve(ln) // ends with Close
 	p.onClose(srv.Close)
 	return ln.Addr().String(), nil
-}
-
-// sweepEvery is how often texts past their retention are removed.
-const sweepEvery = time.Hour
-
-// sweep removes old texts in the background until the returned stop is called.
-func (p *process) sweep() (stop func() error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(sweepEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				n, err := p.vault.Sweep(ctx, time.Now().Add(-vault.Retention), nil)
-				if err != nil && ctx.Err() == nil {
-					p.log.Error("vault sweep failed", "error", err)
-				} else if n > 0 {
-					p.log.Info("texts past their retention removed", "records", n)
-				}
-			}
-		}
-	}()
-	return func() error { cancel(); <-done; return nil }
 }
 
 // greet says where the gateway is and what to try.

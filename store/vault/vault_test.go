@@ -100,8 +100,8 @@ func TestPutGet(t *testing.T) {
 func TestPutRefusesWhatCannotBe(t *testing.T) {
 	v := open(t, config(vfs.NewMem()))
 	for rule, put := range map[string]func() (*Waiter, error){
-		"an empty id":           func() (*Waiter, error) { return v.Put("", contents("a")) },
-		"an id over 128 bytes":  func() (*Waiter, error) { return v.Put(strings.Repeat("x", 129), contents("a")) },
+		"an empty id":             func() (*Waiter, error) { return v.Put("", contents("a")) },
+		"an id over 128 bytes":    func() (*Waiter, error) { return v.Put(strings.Repeat("x", 129), contents("a")) },
 		"contents over the bound": func() (*Waiter, error) { return v.Put("x", contents("a", strings.Repeat("x", MaxContents))) },
 		"an owner over the bound": func() (*Waiter, error) { return v.Put("x", contents(strings.Repeat("x", MaxContents))) },
 	} {
