@@ -38,7 +38,7 @@ var rules = []rule{
 
 	{"gateway/wire", "", json},
 	{"gateway/console", "gateway/wire", ""},
-	{"gateway", "gateway/... fanout fanout/upstream scoring/... quorum/... store/...", "github.com/fasthttp/router github.com/dgraph-io/ristretto/v2 github.com/oklog/ulid/v2 " + fasthttp + " " + otel + " " + rate + " " + json},
+	{"gateway", "gateway/... fanout fanout/upstream scoring/... quorum/... store/...", "github.com/fasthttp/router github.com/dgraph-io/ristretto/v2 github.com/oklog/ulid/v2 golang.org/x/sync/singleflight " + fasthttp + " " + otel + " " + rate + " " + json},
 
 	{"fanout", "quorum", rate + " " + otel},
 	{"fanout/upstream", "", fasthttp + " " + tracing},
@@ -64,10 +64,10 @@ var rules = []rule{
 	{"store/merkle", "", sumdb},
 	{"store/ledger", "quorum store store/merkle", pebble + " " + sumdb + " " + otel}, // on the request path: telemetry.go
 	{"store/index", "quorum/... store store/ledger", pebble},
-	{"store/vault", "store", pebble},
+	{"store/vault", "store quorum/commit", pebble},
 	{"store/stream", "quorum store store/ledger", "github.com/nats-io/nats.go"},
 
-	{"bench/...", "bench/... gateway/wire quorum", fasthttp + " github.com/HdrHistogram/hdrhistogram-go " + json},
+	{"bench/...", "bench/... gateway/wire quorum", fasthttp + " github.com/HdrHistogram/hdrhistogram-go " + json + " " + pebble},
 }
 
 // pure are the packages that must come to the same on every machine: no clock
