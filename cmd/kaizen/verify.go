@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +18,7 @@ import (
 	"github.com/kaizen-os/deliberation/quorum/state"
 	"github.com/kaizen-os/deliberation/store"
 	"github.com/kaizen-os/deliberation/store/ledger"
+	"github.com/kaizen-os/deliberation/store/merkle"
 )
 
 func newVerifyCommand() *cobra.Command {
@@ -28,14 +30,15 @@ func newVerifyCommand() *cobra.Command {
 root, the checkpoint's signature, and every verdict, decided again from its recorded
 ballots and weights. No gateway may have the folder open.
 
-Or check one receipt offline: that an entry with its hash is in the log that the
-checkpoint in it is signed for. Say --entry FILE to check that it is that entry.
+Or check one receipt offline: that the entry with the leaf hash that the gateway
+answered (--leaf), or the entry in a file (--entry), is in the log that the receipt's
+checkpoint is signed for.
 
 Without --key, the folder's own ledger.pub is used: that shows that the ledger is
 whole, not whose it is.`,
 		Example: `  kaizen verify ./data
   kaizen verify ./data --key kaizen-os.civic.ai/ledger+af2c…+Af…
-  kaizen verify receipt.txt --key ledger.pub`,
+  kaizen verify receipt.txt --key ledger.pub --leaf 4UOEeyX7x3t6aW84…=`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return &exitError{exitUsage, errors.New("give one data folder or receipt: kaizen verify ./data")}
@@ -43,9 +46,10 @@ whole, not whose it is.`,
 			return nil
 		},
 	}
-	var entry string
+	var entry, leaf string
 	cmd.Flags().StringVar(&key, "key", "", "the log's public key in note form, or a file that holds it")
 	cmd.Flags().StringVar(&entry, "entry", "", "with a receipt: the file that holds the entry")
+	cmd.Flags().StringVar(&leaf, "leaf", "", "with a receipt: proof.leafHash of the gateway's answer")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		info, err := os.Stat(args[0])
 		if err != nil {
@@ -58,7 +62,7 @@ whole, not whose it is.`,
 		if info.IsDir() {
 			return verifyFolder(cmd, args[0], verifier)
 		}
-		return verifyReceipt(cmd, args[0], entry, verifier)
+		return verifyReceipt(cmd, args[0], entry, leaf, verifier)
 	}
 	return cmd
 }
@@ -111,7 +115,7 @@ func verifyFolder(cmd *cobra.Command, dir string, verifier note.Verifier) error 
 	return nil
 }
 
-func verifyReceipt(cmd *cobra.Command, file, entry string, verifier note.Verifier) error {
+func verifyReceipt(cmd *cobra.Command, file, entry, leaf string, verifier note.Verifier) error {
 	if verifier == nil {
 		return &exitError{exitUsage, errors.New("a receipt is checked against the log's public key: give --key (GET /ledger/key has it, as has ledger.pub)")}
 	}
@@ -123,22 +127,31 @@ func verifyReceipt(cmd *cobra.Command, file, entry string, verifier note.Verifie
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
+	var c ledger.Checkpoint
 	out := cmd.OutOrStdout()
-	if entry == "" {
-		c, err := ledger.ParseCheckpoint(proof.Checkpoint, verifier)
+	switch {
+	case entry != "":
+		data, err := os.ReadFile(entry)
 		if err != nil {
+			return err
+		}
+		if c, err = proof.Verify(data, verifier); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
-		fmt.Fprintf(out, "the checkpoint over %d entries is signed by %s; give --entry FILE to check that entry %d is the one you have\n", c.Size, verifier.Name(), proof.Index)
+	case leaf != "":
+		raw, err := base64.StdEncoding.DecodeString(leaf)
+		if err != nil || len(raw) != len(merkle.Hash{}) {
+			return &exitError{exitUsage, errors.New("--leaf: want the base64 of a 32-byte hash, as in proof.leafHash")}
+		}
+		if c, err = proof.VerifyHash(merkle.Hash(raw), verifier); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	default:
+		if c, err = ledger.ParseCheckpoint(proof.Checkpoint, verifier); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		fmt.Fprintf(out, "the checkpoint over %d entries is signed by %s; give --leaf HASH or --entry FILE to check that entry %d is yours\n", c.Size, verifier.Name(), proof.Index)
 		return nil
-	}
-	leaf, err := os.ReadFile(entry)
-	if err != nil {
-		return err
-	}
-	c, err := proof.Verify(leaf, verifier)
-	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
 	}
 	fmt.Fprintf(out, "entry %d is in the log of %d entries signed by %s\nOK\n", proof.Index, c.Size, verifier.Name())
 	return nil
