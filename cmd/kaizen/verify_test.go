@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"os"
@@ -282,7 +283,10 @@ func TestVerifyReceipt(t *testing.T) {
 		want string
 	}{
 		{"with its entry", []string{receipt, "--key", h.key, "--entry", entry}, 0, "OK\n"},
-		{"without the entry", []string{receipt, "--key", h.key}, 0, "give --entry FILE"},
+		{"without the entry", []string{receipt, "--key", h.key}, 0, "give --leaf HASH or --entry FILE"},
+		{"with the answer's leaf hash", []string{receipt, "--key", h.key, "--leaf", leafHash(leaves[h.index])}, 0, "OK\n"},
+		{"another leaf hash", []string{receipt, "--key", h.key, "--leaf", leafHash(leaves[0])}, exitFailed, "receipt.txt"},
+		{"half a leaf hash", []string{receipt, "--key", h.key, "--leaf", "AAAA"}, exitUsage, "--leaf"},
 		{"without a key", []string{receipt, "--entry", entry}, exitUsage, "give --key"},
 		{"another entry", []string{receipt, "--key", h.key, "--entry", another}, exitFailed, "receipt.txt"},
 		{"another log's key", []string{receipt, "--key", other.key, "--entry", entry}, exitFailed, "receipt.txt"},
@@ -302,4 +306,10 @@ func TestVerifyReceipt(t *testing.T) {
 			t.Errorf("%s: exit code %d, %q, want %d and %q", tt.name, code, said, tt.code, tt.want)
 		}
 	}
+}
+
+// leafHash is a leaf's hash as the gateway answers it.
+func leafHash(leaf []byte) string {
+	hash := quorum.LeafHash(leaf)
+	return base64.StdEncoding.EncodeToString(hash[:])
 }
