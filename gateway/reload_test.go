@@ -66,6 +66,20 @@ func TestARemovedCompanionIsWithdrawnByARecordAndMayComeBack(t *testing.T) {
 	}
 }
 
+func TestAChangedCompanionIsRecordedAnew(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{panel: panelOf(t, says("42"), says("42"))})
+	r.reapply(func(s *Settings) { s.Seats[1].Companion.Vendor = "another" })
+	founded := of[*quorum.Founding](r.journal)
+	if len(founded) != 3 || founded[2].Companion.ID != "ATLAS" || founded[2].Companion.Vendor != "another" {
+		t.Errorf("founded %+v", founded)
+	}
+	d := r.ask(guideRequest)
+	if p := r.proof(d.ID); p.Ballots[1].Vendor != "another" {
+		t.Errorf("seated as %+v", p.Ballots[1])
+	}
+}
+
 func TestAnAddedCompanionIsSeatedFromTheNextRequestOn(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{panel: panelOf(t, says("42"), held, says("42"))})

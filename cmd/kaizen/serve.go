@@ -40,8 +40,9 @@ func newServeCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve the gateway",
 		Long: `Serve the gateway. Without a configuration, or with one that names no companions,
-it starts eight simulated companions on loopback; where OPENAI_API_KEY or
-DEEPSEEK_API_KEY is set, those companions are the real ones.
+it starts eight simulated companions on loopback; where OPENAI_API_KEY,
+ANTHROPIC_API_KEY, GEMINI_API_KEY or DEEPSEEK_API_KEY is set, AUREA, ATLAS, ZENITH or
+SOLARA are the real models.
 
 SIGHUP reads the configuration again (companions, clients, policy, and the limits on
 prompts and deadlines) without dropping a request; the rest takes effect at the next
