@@ -31,7 +31,7 @@ type Consensus struct {
 	Share            PPM    `json:"share"`            // the winner's share of the counted weight
 	Votes            int    `json:"votes"`            // approvals there were
 	Required         int    `json:"required"`         // approvals the tier asks for
-	Degraded         bool   `json:"degraded"`         // some seat was not filled with a counted ballot
+	Degraded         bool   `json:"degraded"`         // some seat failed us: late, busy, broken, refused or in error
 	FlipsByTier      bool   `json:"flipsByTier"`      // by tier weights another position would lead
 }
 
