@@ -23,7 +23,7 @@ import (
 func crashRounds(t *testing.T) int {
 	text := os.Getenv("KAIZEN_CRASH_ROUNDS")
 	if text == "" {
-		return 3
+		return 5 // over 256 entries, so that a tile is full
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
@@ -84,7 +84,7 @@ func TestKilledUnderLoadLosesNothingAcknowledged(t *testing.T) {
 				t.Fatalf("round %d: %s is read back as %+v, %v, want %+v", round, v.ID, again.Proof, err, v.Proof)
 			}
 		}
-		killUnderLoad(t, s, &known, before+20+chance.IntN(60))
+		killUnderLoad(t, s, &known, before+60+chance.IntN(100))
 		if len(known.verdicts) == before {
 			t.Fatalf("round %d: nothing was acknowledged", round)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/quorum/state"
 	"github.com/kaizen-os/deliberation/store"
 	"github.com/kaizen-os/deliberation/store/ledger"
@@ -96,13 +97,34 @@ func verifyFolder(cmd *cobra.Command, dir string, verifier note.Verifier) error 
 		}
 		verifier, attested = v, "by the folder's own key: self-attested, give --key to check whose it is"
 	}
+	signed, err := readGuard(dir, verifier)
+	if err != nil {
+		return err
+	}
 	var audit state.Auditor
-	c, err := ledger.Verify(dir, nil, verifier, func(index uint64, _ int64, leaf []byte) error { return audit.Visit(index, leaf) })
+	var tree merkle.Tree
+	var root merkle.Hash // of as many entries as the guard says were signed
+	drop := func(int, uint64, *[merkle.TileWidth]merkle.Hash) {}
+	c, err := ledger.Verify(dir, nil, verifier, func(index uint64, _ int64, leaf []byte) error {
+		if index < signed.Size {
+			tree.Append(quorum.LeafHash(leaf), drop)
+		}
+		if index+1 == signed.Size {
+			root = tree.Root()
+		}
+		return audit.Visit(index, leaf)
+	})
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("%s is in use by a running gateway: stop it first", dir)
 	}
 	if err != nil {
 		return errors.New("the ledger does not verify: " + oneLine(err.Error())) // Pebble's errors run over several lines
+	}
+	switch {
+	case signed.Size > c.Size:
+		return fmt.Errorf("the ledger does not verify: it has %d entries, and %s holds a signature over %d: the last ones were lost, restore it from a backup", c.Size, ledger.GuardFile, signed.Size)
+	case signed.Size > 0 && signed.Root != root:
+		return fmt.Errorf("the ledger does not verify: its first %d entries are not those that %s holds a signature over", signed.Size, ledger.GuardFile)
 	}
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "ledger %s: %d entries, root %s\n", filepath.Join(dir, ledger.StoreDir), c.Size, c.Root)
@@ -113,6 +135,25 @@ func verifyFolder(cmd *cobra.Command, dir string, verifier note.Verifier) error 
 	}
 	fmt.Fprintln(out, "OK")
 	return nil
+}
+
+// readGuard reads the checkpoint in the folder's rollback guard, which is never
+// ahead of what was durable: what a store with a damaged log has lost at its end
+// shows here only. Its size is 0 when there is none.
+func readGuard(dir string, verifier note.Verifier) (ledger.Checkpoint, error) {
+	path := filepath.Join(dir, ledger.GuardFile)
+	text, err := readBounded(path, 4096)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ledger.Checkpoint{}, nil
+	}
+	if err != nil {
+		return ledger.Checkpoint{}, err
+	}
+	c, err := ledger.ParseCheckpoint(text, verifier)
+	if err != nil {
+		return ledger.Checkpoint{}, fmt.Errorf("the ledger does not verify: %s: %w", path, err)
+	}
+	return c, nil
 }
 
 func verifyReceipt(cmd *cobra.Command, file, entry, leaf string, verifier note.Verifier) error {

@@ -145,6 +145,23 @@ func TestVerifyFindsWhatWasChanged(t *testing.T) {
 			wantRefusal(t, h.change(t, tt.do), tt.want)
 		})
 	}
+	t.Run("the last entries are lost", func(t *testing.T) {
+		// Pebble takes damage near a log's end for the end.
+		data := filepath.Join(t.TempDir(), "data")
+		copyFolder(t, h.data, data)
+		flipByte(t, oneFile(t, data, ledger.StoreDir, "*.log"), 0.5)
+		wantRefusal(t, data, "the last ones were lost")
+	})
+	t.Run("another history than was signed", func(t *testing.T) {
+		data := h.change(t, func(*pebble.Batch, func([]byte) []byte) {})
+		forged := h.forge(t, func(p *quorum.Proof) { p.TotalMicros++ })
+		text, err := os.ReadFile(filepath.Join(forged, ledger.GuardFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		putFile(t, filepath.Join(data, ledger.GuardFile), string(text))
+		wantRefusal(t, data, "are not those that ledger.guard")
+	})
 	t.Run("a byte of a file", func(t *testing.T) {
 		data := h.change(t, func(*pebble.Batch, func([]byte) []byte) {})
 		flush(t, data)
@@ -175,45 +192,49 @@ func nameOf(t *testing.T, leaf []byte) string {
 	return p.ID
 }
 
+// forge signs the same records into another ledger, with the same key; the first
+// verdict's as change makes it.
+func (h *history) forge(t *testing.T, change func(p *quorum.Proof)) (data string) {
+	t.Helper()
+	data = t.TempDir()
+	for _, name := range []string{ledger.KeyFile, ledger.PubFile} {
+		text, err := os.ReadFile(filepath.Join(h.data, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		putFile(t, filepath.Join(data, name), string(text))
+	}
+	l, err := ledger.Open(ledger.Config{Dir: data, Origin: ledgerOrigin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, leaf := range h.leaves(t) {
+		rec, _, err := quorum.ParseRecord(leaf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := ""
+		if p, ok := rec.(*quorum.Proof); ok {
+			name = p.ID
+			if uint64(i) == h.index {
+				change(p)
+			}
+		}
+		if _, err := l.Append(t.Context(), name, rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
 // Who holds the signing key can sign a verdict that the ballots did not give: the
 // hashes are then right, and deciding again finds it.
 func TestVerifyDecidesAgain(t *testing.T) {
 	h := newHistory(t)
-	forge := func(t *testing.T, change func(p *quorum.Proof)) (data string) {
-		data = t.TempDir()
-		for _, name := range []string{ledger.KeyFile, ledger.PubFile} {
-			text, err := os.ReadFile(filepath.Join(h.data, name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			putFile(t, filepath.Join(data, name), string(text))
-		}
-		l, err := ledger.Open(ledger.Config{Dir: data, Origin: ledgerOrigin})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, leaf := range h.leaves(t) {
-			rec, _, err := quorum.ParseRecord(leaf)
-			if err != nil {
-				t.Fatal(err)
-			}
-			name := ""
-			if p, ok := rec.(*quorum.Proof); ok {
-				name = p.ID
-				if uint64(i) == h.index {
-					change(p)
-				}
-			}
-			if _, err := l.Append(t.Context(), name, rec); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return data
-	}
-	faithful := forge(t, func(*quorum.Proof) {})
+	faithful := h.forge(t, func(*quorum.Proof) {})
 	if out, errOut, code := runProgram(t, "", nil, "verify", faithful, "--key", h.key); code != 0 || !strings.HasSuffix(out, "OK\n") {
 		t.Fatalf("kaizen verify of the same records, signed again: exit code %d, %s%s", code, errOut, out)
 	}
@@ -230,7 +251,7 @@ func TestVerifyDecidesAgain(t *testing.T) {
 		{"a panel of a later ledger", func(p *quorum.Proof) { p.AsOf = h.index + 100 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			wantRefusal(t, forge(t, tt.change), fmt.Sprintf("entry %d", h.index), "--key", h.key)
+			wantRefusal(t, h.forge(t, tt.change), fmt.Sprintf("entry %d", h.index), "--key", h.key)
 		})
 	}
 }
