@@ -31,4 +31,6 @@ var (
 	ErrInvalid = errors.New("not a ledger entry")
 	// ErrNotFound is an index, tile or bundle beyond the ledger's size.
 	ErrNotFound = errors.New("not in the ledger")
+	// ErrTilePath is a path that names no tile and no bundle of any ledger.
+	ErrTilePath = errors.New("not a tile path")
 )

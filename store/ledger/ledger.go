@@ -336,6 +336,11 @@ func (l *Ledger) Bundle(n uint64, width int) ([]byte, error) {
 	return bundle, err
 }
 
+// Backup copies the ledger's store, without its keys, into the folder dir, which
+// must not exist. The copy ends with a published checkpoint. Errors:
+// store.ErrFailed, and the file system's.
+func (l *Ledger) Backup(dir string) error { return l.db.Backup(dir) }
+
 // ConfirmClock accepts the wall clock as it is, after an ErrClock.
 func (l *Ledger) ConfirmClock() { l.seq.confirmed.Store(true) }
 

@@ -232,6 +232,10 @@ func (v *Vault) Erase(ctx context.Context, id string) error {
 	return nil
 }
 
+// Backup copies the vault's store, without its master key, into the folder dir,
+// which must not exist. Errors: store.ErrFailed, and the file system's.
+func (v *Vault) Backup(dir string) error { return v.db.Backup(dir) }
+
 // Close closes the vault. Every Put must have been waited for.
 func (v *Vault) Close() error { return v.db.Close() }
 
