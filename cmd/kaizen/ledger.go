@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -13,9 +14,9 @@ import (
 
 // newLedgerCommand is what is done with a ledger as a whole.
 func newLedgerCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "ledger", Short: "Copy a ledger as a static log", Args: noArgs,
+	cmd := &cobra.Command{Use: "ledger", Short: "Copy a ledger as a static log; replace its signing key", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(newExportCommand())
+	cmd.AddCommand(newExportCommand(), newRotateCommand(), newRetireCommand())
 	return cmd
 }
 
@@ -80,4 +81,58 @@ func exportLedger(cmd *cobra.Command, from, key, dir string) error {
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s: %d entries, root %s\n", dir, c.Size, c.Root)
 	return nil
+}
+
+func newRotateCommand() *cobra.Command {
+	var data string
+	cmd := &cobra.Command{
+		Use:   "rotate",
+		Short: "Make the signing key that will follow",
+		Long: `Make the ledger's next signing key. At the gateway's next start it is recorded in the
+ledger, under the old key, and both sign from then on: verifiers of either go on, and
+those of the old one have the time they need to take the new one over. Then, with the
+gateway stopped, kaizen ledger retire makes the next key the only one.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			vkey, err := ledger.Rotate(data)
+			switch {
+			case errors.Is(err, fs.ErrExist):
+				return fmt.Errorf("%s holds a next key already: kaizen ledger retire makes it the only one", data)
+			case errors.Is(err, fs.ErrNotExist):
+				return fmt.Errorf("%s is no data folder of a gateway: %s is missing", data, ledger.KeyFile)
+			case err != nil:
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "next key: %s\nit signs beside the old one from the gateway's next start on; then, when its verifiers know it: kaizen ledger retire\n", vkey)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&data, "data", defaultData, "the gateway's data folder")
+	return cmd
+}
+
+func newRetireCommand() *cobra.Command {
+	var data string
+	cmd := &cobra.Command{
+		Use:   "retire",
+		Short: "Make the next signing key the only one, and destroy the old one",
+		Long: `Make the key that kaizen ledger rotate made, and that has signed since, the only one.
+The old key is destroyed. The gateway must be stopped.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			vkey, err := ledger.Retire(data)
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return fmt.Errorf("%s holds no next key: kaizen ledger rotate makes one", data)
+			case errors.Is(err, ledger.ErrNotRecorded):
+				return err
+			case err != nil:
+				return storeError(data, err)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "the ledger's key is now %s\n", vkey)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&data, "data", defaultData, "the gateway's data folder")
+	return cmd
 }

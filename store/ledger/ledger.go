@@ -91,6 +91,7 @@ type Ledger struct {
 	log       *slog.Logger
 	db        *store.DB
 	key       *key
+	next      *key // signs too, while the key is being replaced; else nil
 	telemetry *telemetry
 	head      atomic.Pointer[head]
 
@@ -116,6 +117,13 @@ type Ledger struct {
 
 // Verifier checks what this ledger signs.
 func (l *Ledger) Verifier() note.Verifier { return l.key.verifier }
+
+func (l *Ledger) signers() []note.Signer {
+	if l.next != nil {
+		return []note.Signer{l.key, l.next}
+	}
+	return []note.Signer{l.key}
+}
 
 // VerifierKey is that key in note form, as in ledger.pub.
 func (l *Ledger) VerifierKey() string { return l.key.vkey }
