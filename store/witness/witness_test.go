@@ -12,7 +12,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -277,6 +279,52 @@ func TestConcurrentRequestsNeverTakeTheRecordBack(t *testing.T) {
 	}
 	if again, err := open(t, config(t, fs, key)).Size(origin); again != size || err != nil {
 		t.Errorf("the record on the disk is %d, %v, want %d", again, err, size)
+	}
+}
+
+// The same race, made to happen: while a large size is being written down, a small
+// one comes that starts from the same old size. It must be held against the large
+// one, not against what was there when it came.
+func TestRequestDuringAWriteIsHeldAgainstItsOutcome(t *testing.T) {
+	b, key := newTree(t, 12), newKey(t, "witness.test/w")
+	var hold atomic.Bool
+	writing, written := make(chan struct{}), make(chan struct{})
+	w := open(t, config(t, errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpCreate && hold.CompareAndSwap(true, false) {
+			close(writing)
+			<-written
+		}
+		return nil
+	})), key))
+	add(t, w, b, key, 0, 5)
+	hold.Store(true)
+	large, small := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := w.AddCheckpoint(b.request(5, 12).AppendTo(nil))
+		large <- err
+	}()
+	<-writing
+	request := b.request(5, 7).AppendTo(nil)
+	go func() {
+		_, err := w.AddCheckpoint(request)
+		small <- err
+	}()
+	select {
+	case err := <-small:
+		t.Errorf("the small one is answered during the write: %v", err)
+		small <- err
+	case <-time.After(100 * time.Millisecond): // time enough to come as far as it may
+	}
+	close(written)
+	if err := <-large; err != nil {
+		t.Errorf("the large one: %v", err)
+	}
+	var conflict *ConflictError
+	if err := <-small; !errors.As(err, &conflict) || conflict.Size != 12 {
+		t.Errorf("the small one: %v, want to hear of 12", err)
+	}
+	if size, err := w.Size(origin); size != 12 || err != nil {
+		t.Errorf("the record is %d, %v, want 12", size, err)
 	}
 }
 
