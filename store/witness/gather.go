@@ -23,9 +23,10 @@ const (
 	DefaultWindow  = time.Second
 	DefaultTimeout = 10 * time.Second
 
-	// MaxWitnesses is how many witnesses a ledger can have: with its own signature
-	// that makes 16, which every verifier of signed notes takes.
-	MaxWitnesses = 15
+	// MaxWitnesses is how many witnesses a ledger can have: with its own signature,
+	// and the next key's while it changes keys, that makes 16, which every verifier
+	// of signed notes takes.
+	MaxWitnesses = 14
 
 	firstPause = time.Second
 	maxPause   = time.Minute
@@ -100,7 +101,7 @@ type warning struct {
 // A round is one checkpoint and what has been gathered for it.
 type round struct {
 	size uint64
-	note []byte           // signed by the ledger alone
+	note []byte           // signed by the ledger alone; nil is not to be published
 	sigs []note.Signature // by seat; one without a name is not there
 }
 
@@ -160,18 +161,18 @@ func NewGatherer(cfg GathererConfig) (*Gatherer, error) {
 	return g, nil
 }
 
-// resume takes over what is published, with the cosignatures that are on it.
+// resume takes over the cosignatures on what is published. Of the ledger's own
+// signatures the head has the newest: its key may have been replaced since.
 func (g *Gatherer) resume() error {
-	published := g.cfg.Ledger.Published()
+	published, head := g.cfg.Ledger.Published(), g.cfg.Ledger.Checkpoint()
 	c, err := readCheckpoint(published)
 	if err != nil {
 		return fmt.Errorf("witnesses: the published checkpoint: %w", err)
 	}
-	own, err := signatures(published, note.VerifierList(g.cfg.Ledger.Verifier()))
-	if err != nil {
-		return fmt.Errorf("witnesses: the published checkpoint: %w", err)
+	g.shown = g.newRound(c.size, nil)
+	if now, err := readCheckpoint(head); err == nil && now.size == c.size {
+		g.shown.note = head // else it is not to be published again
 	}
-	g.shown = g.newRound(c.size, appendLine([]byte(c.text+"\n"), own[0]))
 	for i, s := range g.seats {
 		key := s.client.key
 		if sigs, err := signatures(published, note.VerifierList(key)); err == nil {
@@ -294,7 +295,7 @@ func (g *Gatherer) settle(r result) bool {
 	if g.open != nil {
 		current = g.open
 	}
-	if r.size != current.size {
+	if r.size != current.size || current.note == nil {
 		return false // of what nobody is shown any more, or soon will not be
 	}
 	current.sigs[r.seat] = r.sig
