@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/kaizen-os/deliberation/quorum"
+	"github.com/kaizen-os/deliberation/store/witness"
 )
 
 // What a key left out of the file is.
@@ -53,12 +55,25 @@ type Config struct {
 	Listen     string // host:port of the API
 	Admin      string // host:port of metrics and profiles; "" is none
 	Data       string // folder of ledger, vault and keys
+	Ledger     LedgerConfig
 	Telemetry  TelemetryConfig
 	Companions []CompanionConfig // empty: simulated ones
 	Clients    []ClientConfig    // empty: loopback only, anyone
 	Policy     *quorum.Policy    // the file's, or the embedded one
 	Limits     LimitsConfig
 	LogLevel   slog.Level
+}
+
+// LedgerConfig says what the ledger is called and who vouches for it.
+type LedgerConfig struct {
+	Origin    string // names a new ledger and its key
+	Witnesses []WitnessConfig
+}
+
+// WitnessConfig is a witness that cosigns the ledger's checkpoints.
+type WitnessConfig struct {
+	Key string // public, in note form
+	URL string // its submission prefix
 }
 
 // TelemetryConfig says where traces and metrics go.
@@ -176,9 +191,13 @@ func position(name string, t *token.Token) string {
 // into what it means by a resolver, so that all problems are found at once and
 // each says where it is.
 type file struct {
-	Listen    leaf `yaml:"listen"`
-	Admin     leaf `yaml:"admin"`
-	Data      leaf `yaml:"data"`
+	Listen leaf `yaml:"listen"`
+	Admin  leaf `yaml:"admin"`
+	Data   leaf `yaml:"data"`
+	Ledger struct {
+		Origin    leaf          `yaml:"origin"`
+		Witnesses []fileWitness `yaml:"witnesses"`
+	} `yaml:"ledger"`
 	Telemetry struct {
 		OTLP   leaf `yaml:"otlp"`
 		Sample leaf `yaml:"sample"`
@@ -193,6 +212,11 @@ type file struct {
 		InFlight    leaf `yaml:"inFlight"`
 	} `yaml:"limits"`
 	LogLevel leaf `yaml:"logLevel"`
+}
+
+type fileWitness struct {
+	Key leaf `yaml:"key"`
+	URL leaf `yaml:"url"`
 }
 
 type fileCompanion struct {
@@ -279,6 +303,10 @@ func (r *resolver) config(doc *file) *Config {
 	if c.Limits.PromptBytes > c.Limits.BodyBytes {
 		r.problem(doc.Limits.PromptBytes, "limits.promptBytes", "is more than limits.bodyBytes (%d): such a prompt could never arrive", c.Limits.BodyBytes)
 	}
+	c.Ledger = LedgerConfig{
+		Origin:    r.origin(doc.Ledger.Origin, "ledger.origin"),
+		Witnesses: r.witnesses(doc.Ledger.Witnesses),
+	}
 	c.Policy = r.policy(doc.Policy)
 	r.companions(c, doc.Companions)
 	r.clients(c, doc.Clients)
@@ -304,6 +332,64 @@ func (r *resolver) policy(l leaf) *quorum.Policy {
 	}
 	r.problem(l, "policy", "%v", err)
 	return quorum.DefaultPolicy()
+}
+
+// origin reads the name of a new ledger.
+func (r *resolver) origin(l leaf, path string) string {
+	name := r.text(l, path, "")
+	if name == "" {
+		return ledgerOrigin
+	}
+	if err := witness.CheckName(name); err != nil { // a log's key has the same names as a witness's
+		r.problem(l, path, "%v", err)
+	}
+	return name
+}
+
+func (r *resolver) witnesses(list []fileWitness) (all []WitnessConfig) {
+	seen := map[string]int{}
+	for i := range list {
+		doc, path := &list[i], fmt.Sprintf("ledger.witnesses[%d]", i)
+		w := WitnessConfig{Key: r.required(doc.Key, path+".key"), URL: r.required(doc.URL, path+".url")}
+		if w.Key != "" {
+			v, err := witness.NewVerifier(w.Key)
+			if err != nil {
+				r.problem(doc.Key, path+".key", "%v (kaizen witness prints it)", err)
+			} else if first, twice := seen[v.String()]; twice {
+				r.problem(doc.Key, path+".key", "is also that of ledger.witnesses[%d]: a witness vouches once", first)
+			} else {
+				seen[v.String()] = i
+			}
+		}
+		if w.URL != "" {
+			r.witnessURL(doc.URL, path+".url", w.URL)
+		}
+		all = append(all, w)
+	}
+	if len(list) > witness.MaxWitnesses {
+		r.problem(list[witness.MaxWitnesses].Key, "ledger.witnesses", "there are %d, at most %d", len(list), witness.MaxWitnesses)
+	}
+	return all
+}
+
+// witnessURL checks a witness's URL: what is told there is public, but whoever can
+// change it on the way can keep cosignatures back, so beyond this machine it is TLS.
+func (r *resolver) witnessURL(l leaf, path, text string) {
+	u, err := url.Parse(text)
+	if err == nil && u.User != nil {
+		r.problem(l, path, "holds credentials; a witness asks for none")
+		return
+	}
+	if r.httpURL(l, path, text) == "" {
+		return
+	}
+	ip := net.ParseIP(u.Hostname())
+	switch {
+	case strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/add-checkpoint"):
+		r.problem(l, path, "want the witness's prefix, without /add-checkpoint")
+	case u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()):
+		r.problem(l, path, "want https:// for a witness that is not on this machine")
+	}
 }
 
 func (r *resolver) companions(c *Config, list []fileCompanion) {

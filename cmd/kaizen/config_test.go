@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kaizen-os/deliberation/quorum"
+	"github.com/kaizen-os/deliberation/store/witness"
 )
 
 const (
@@ -32,6 +33,12 @@ companions:
 clients:
   - {name: app, role: client, keySHA256: "` + keyHash + `", tier: high, perSecond: 100}
 `
+
+// Keys of witnesses, public.
+const (
+	witnessKey1 = "witness.test/stock+ab765076+BAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
+	witnessKey2 = "witness.test/stock+a8242aa5+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4" // the same, as plain Ed25519
+)
 
 func testEnv(name string) (string, bool) {
 	v, ok := map[string]string{"OPENAI_API_KEY": secretValue, "EMPTY": "", "TWO_LINES": "a\nb"}[name]
@@ -61,6 +68,7 @@ func TestConfigExample(t *testing.T) {
 			Endpoint: "https://api.openai.com/v1", Key: Secret{secretValue}, MaxTokensField: "max_completion_tokens",
 			PerSecond: 20, Burst: 20, InFlight: 64, Deadline: 20 * time.Second,
 		}},
+		Ledger:   LedgerConfig{Origin: "kaizen-os.civic.ai/ledger"},
 		Clients:  []ClientConfig{{Name: "app", Role: "client", KeySHA256: hash, Tier: quorum.High, PerSecond: 100}},
 		Policy:   quorum.DefaultPolicy(),
 		Limits:   LimitsConfig{1 << 20, 256 << 10, time.Minute, 256},
@@ -122,6 +130,52 @@ clients:
 	if bot.Companion != "ZEUS" || bot.Tier != quorum.Standard || bot.PerSecond != 0 {
 		t.Errorf("bot: %+v", bot)
 	}
+}
+
+func TestConfigLedger(t *testing.T) {
+	for name, tt := range map[string]struct {
+		doc  string
+		want LedgerConfig
+	}{
+		"nothing":        {"", LedgerConfig{Origin: "kaizen-os.civic.ai/ledger"}},
+		"an empty one":   {"ledger:\n", LedgerConfig{Origin: "kaizen-os.civic.ai/ledger"}},
+		"another origin": {"ledger: {origin: kaizen.example.com/ledger2}\n", LedgerConfig{Origin: "kaizen.example.com/ledger2"}},
+		"witnesses": {"ledger:\n  witnesses:\n    - {key: \"" + witnessKey1 + "\", url: \"https://witness.example.com/w/\"}\n",
+			LedgerConfig{Origin: "kaizen-os.civic.ai/ledger", Witnesses: []WitnessConfig{{witnessKey1, "https://witness.example.com/w/"}}}},
+		"a plain key, on this machine": {"ledger: {witnesses: [{key: \"" + witnessKey2 + "\", url: \"http://[::1]:8081\"}]}\n",
+			LedgerConfig{Origin: "kaizen-os.civic.ai/ledger", Witnesses: []WitnessConfig{{witnessKey2, "http://[::1]:8081"}}}},
+	} {
+		if got := parse(t, tt.doc).Ledger; !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
+		}
+	}
+}
+
+func TestConfigBoundsTheWitnesses(t *testing.T) {
+	doc := "ledger:\n  witnesses:\n"
+	for i := range witness.MaxWitnesses + 1 {
+		key, err := witness.GenerateKey("witness.test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := witness.NewSigner(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := parse(t, doc); len(c.Ledger.Witnesses) != i {
+			t.Errorf("%d witnesses, want %d", len(c.Ledger.Witnesses), i)
+		}
+		doc += fmt.Sprintf("  - {key: %q, url: https://w%d.example.com}\n", s, i)
+	}
+	if _, err := parseConfig("kaizen.yaml", []byte(doc), testEnv); err == nil || !strings.Contains(err.Error(), "kaizen.yaml:17:11: ledger.witnesses: there are 15, at most 14") {
+		t.Errorf("one too many: %v", err)
+	}
+}
+
+// witnessEntry puts one change into an otherwise right witness.
+func witnessEntry(change string) string {
+	lines := []string{"key: \"" + witnessKey1 + "\"", "url: http://127.0.0.1:8081"}
+	return "ledger:\n  witnesses:\n  - " + entry(lines, change)
 }
 
 // companionEntry and clientEntry put one change into an otherwise right entry.
@@ -224,6 +278,22 @@ func TestConfigRefuses(t *testing.T) {
 		{"a client's key with companion", clientEntry("companion: AUREA"), []string{"clients[0].companion: only for roles companion and sentinel"}},
 		{"a companion that is not there", companionEntry("tier: high") + clientEntry("role: sentinel\n    companion: ZEUS"), []string{"clients[0].companion: ZEUS is not among companions"}},
 
+		{"an origin with a space", "ledger: {origin: our ledger}\n", []string{`kaizen.yaml:1:18: ledger.origin: the name "our ledger": want one without white space`}},
+		{"an origin with a plus", "ledger: {origin: a+b}\n", []string{"ledger.origin: the name"}},
+		{"a witness of nothing", "ledger: {witnesses: [{}]}\n", []string{"ledger.witnesses[0].key: must be given", "ledger.witnesses[0].url: must be given"}},
+		{"a witness's key that is none", witnessEntry("key: nonsense"), []string{"kaizen.yaml:3:10: ledger.witnesses[0].key: not a witness's key in note form: want name+id+base64"}},
+		{"a witness's private key", witnessEntry("key: PRIVATE+KEY+w+00000000+" + secretValue), []string{"ledger.witnesses[0].key: not a witness's key"}},
+		{"a witness's key with another id", witnessEntry("key: \"" + strings.Replace(witnessKey1, "ab76", "ab77", 1) + "\""), []string{"ledger.witnesses[0].key: not a witness's key in note form: its id"}},
+		{"a witness twice", witnessEntry("url: https://x") + "  - {key: \"" + witnessKey2 + "\", url: \"https://y\"}\n", []string{"ledger.witnesses[1].key: is also that of ledger.witnesses[0]"}},
+		{"a witness elsewhere without TLS", witnessEntry("url: http://witness.example.com"), []string{"kaizen.yaml:3:10: ledger.witnesses[0].url: want https://"}},
+		{"a witness at a host that begins like this machine", witnessEntry("url: http://127.0.0.1.example.com"), []string{"ledger.witnesses[0].url: want https://"}},
+		{"a witness's URL without scheme", witnessEntry("url: witness.example.com"), []string{"ledger.witnesses[0].url: want a URL"}},
+		{"a witness's URL with credentials", witnessEntry("url: https://me:" + secretValue + "@w.example.com"), []string{"ledger.witnesses[0].url: holds credentials"}},
+		{"a witness's URL with a query", witnessEntry("url: https://w.example.com/?x=" + secretValue), []string{"ledger.witnesses[0].url: want a URL without query"}},
+		{"the whole of a witness's call", witnessEntry("url: https://w.example.com/add-checkpoint"), []string{"ledger.witnesses[0].url: want the witness's prefix, without /add-checkpoint"}},
+		{"an unknown key of a witness", witnessEntry("name: w"), []string{`unknown field "name"`}},
+		{"an unknown key of the ledger", "ledger: {name: w}\n", []string{`unknown field "name"`}},
+
 		{"many at once", "logLevel: loud\nlimits: {inFlight: 0}\nlisten: x\n", []string{"limits.inFlight", "logLevel", "listen"}},
 	}
 	for _, tt := range tests {
@@ -307,7 +377,7 @@ func TestSecretIsNeverShown(t *testing.T) {
 }
 
 func FuzzConfig(f *testing.F) {
-	for _, s := range []string{"", example, companionEntry("weight: 1"), clientEntry("role: steward"), "a: &b [*b]", "key: {env: X}\n---\n", "limits: {deadline: 5s}"} {
+	for _, s := range []string{"", example, companionEntry("weight: 1"), clientEntry("role: steward"), witnessEntry("url: https://w.example.com"), "a: &b [*b]", "key: {env: X}\n---\n", "limits: {deadline: 5s}"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {

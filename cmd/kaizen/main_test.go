@@ -345,7 +345,7 @@ func TestHelpListsTheCommands(t *testing.T) {
 		if code != 0 || errOut != "" {
 			t.Errorf("kaizen %q: exit code %d, %q", args, code, errOut)
 		}
-		for _, command := range []string{"serve", "ask", "verify", "score", "sim", "keygen", "bench"} {
+		for _, command := range []string{"serve", "ask", "verify", "witness", "score", "sim", "keygen", "bench"} {
 			if !regexp.MustCompile(`(?m)^  ` + command + ` +\S`).MatchString(out) {
 				t.Errorf("kaizen %q does not list %s:\n%s", args, command, out)
 			}
@@ -374,6 +374,10 @@ func TestWrongCommandLines(t *testing.T) {
 		{"sim here", `unknown command "here" for "kaizen sim"`},
 		{"sim --companions 99", "--companions: there are 8"},
 		{"sim --latency soon", "soon"},
+		{"witness", "give --log with the public key of each log to vouch for"},
+		{"witness here", `unknown command "here" for "kaizen witness"`},
+		{"witness --log nowhere", "--log is neither a file nor a key in note form"},
+		{"witness --log a+b+c", "--log: want a log's public key in note form"},
 		{"keygen here", `unknown command "here" for "kaizen keygen"`},
 	} {
 		out, errOut, code := runProgram(t, "", nil, strings.Fields(tt.line)...)

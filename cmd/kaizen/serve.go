@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -27,6 +28,7 @@ import (
 	"github.com/kaizen-os/deliberation/store"
 	"github.com/kaizen-os/deliberation/store/ledger"
 	"github.com/kaizen-os/deliberation/store/vault"
+	"github.com/kaizen-os/deliberation/store/witness"
 )
 
 // drainTime is how long requests under way may take to end after SIGTERM: the
@@ -157,12 +159,16 @@ func (p *process) build(ctx context.Context, cfg *Config) (err error) {
 		default:
 		}
 	}
-	p.ledger, p.book, err = openLedger(ledger.Config{Dir: cfg.Data, Origin: ledgerOrigin, Logger: p.log, Meter: p.telemetry.meter("store"), OnFatal: fatal},
+	p.ledger, p.book, err = openLedger(ledger.Config{Dir: cfg.Data, Origin: cfg.Ledger.Origin, Witnessed: len(cfg.Ledger.Witnesses) > 0,
+		Logger: p.log, Meter: p.telemetry.meter("store"), OnFatal: fatal},
 		filepath.Join(cfg.Data, bookFile), p.log)
 	if err != nil {
 		return storeError(cfg.Data, err)
 	}
 	p.onClose(p.ledger.Close)
+	if err := p.gather(cfg.Ledger.Witnesses); err != nil {
+		return err
+	}
 	p.vault, err = vault.Open(vault.Config{Dir: filepath.Join(cfg.Data, "vault"), KeyFile: filepath.Join(cfg.Data, "vault.key"), Logger: p.log, OnFatal: fatal})
 	if err != nil {
 		return storeError(cfg.Data, err)
@@ -188,6 +194,27 @@ func (p *process) build(ctx context.Context, cfg *Config) (err error) {
 	return p.apply(ctx, cfg)
 }
 
+// gather has the ledger's witnesses cosign its head from now on.
+func (p *process) gather(witnesses []WitnessConfig) error {
+	if len(witnesses) == 0 {
+		return nil
+	}
+	peers := make([]witness.Peer, len(witnesses))
+	for i, w := range witnesses {
+		key, err := witness.NewVerifier(w.Key)
+		if err != nil {
+			return fmt.Errorf("ledger.witnesses[%d].key: %w", i, err)
+		}
+		peers[i] = witness.Peer{Key: key, URL: w.URL}
+	}
+	g, err := witness.NewGatherer(witness.GathererConfig{Ledger: p.ledger, Peers: peers, Logger: p.log, Meter: p.telemetry.meter("store/witness")})
+	if err != nil {
+		return err
+	}
+	p.onClose(g.Close)
+	return nil
+}
+
 func ignoreCanceled(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil
@@ -195,7 +222,8 @@ func ignoreCanceled(err error) error {
 	return err
 }
 
-// ledgerOrigin names our ledgers in their checkpoints and keys.
+// ledgerOrigin names a new ledger, in its checkpoints and its key, where the
+// configuration does not.
 const ledgerOrigin = "kaizen-os.civic.ai/ledger"
 
 func storeError(dir string, err error) error {
@@ -290,6 +318,7 @@ func needRestart(was, is *Config) (keys []string) {
 		{"listen", was.Listen != is.Listen},
 		{"admin", was.Admin != is.Admin},
 		{"data", was.Data != is.Data},
+		{"ledger", was.Ledger.Origin != is.Ledger.Origin || !slices.Equal(was.Ledger.Witnesses, is.Ledger.Witnesses)},
 		{"telemetry", was.Telemetry != is.Telemetry},
 		{"limits.bodyBytes", was.Limits.BodyBytes != is.Limits.BodyBytes},
 		{"limits.inFlight", was.Limits.InFlight != is.Limits.InFlight},

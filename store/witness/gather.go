@@ -82,6 +82,7 @@ type seat struct {
 	client *Client
 	name   string
 	busy   bool      // a submission is under way; client is its own until then
+	heard  bool      // it has cosigned something since the start
 	due    time.Time // not to be asked before
 	pause  time.Duration
 	warned warning
@@ -232,7 +233,10 @@ func (g *Gatherer) gather(ctx context.Context) {
 	asked := 0
 	now := time.Now() // for pauses the machine's own clock, which is never set
 	for i, s := range g.seats {
-		if s.busy || now.Before(s.due) || next.sigs[i].Name != "" {
+		// At the start each is asked, though it has cosigned what is published: it
+		// may have cosigned more, if this is an older copy of the ledger, and that
+		// had better be known before anything is added.
+		if s.busy || now.Before(s.due) || s.heard && next.sigs[i].Name != "" {
 			continue
 		}
 		s.busy = true
@@ -284,7 +288,7 @@ func (g *Gatherer) settle(r result) bool {
 		g.failed(s, r.err, now)
 		return false
 	}
-	s.due, s.pause = time.Time{}, 0
+	s.due, s.pause, s.heard = time.Time{}, 0, true
 	s.size.Store(r.size)
 	s.at.Store(signedAt(r.sig).Unix())
 	if s.warned.class != "" {
