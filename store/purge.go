@@ -82,6 +82,9 @@ func (db *DB) changeLog() (first uint64, flushed <-chan struct{}, err error) {
 	if err != nil {
 		return 0, nil, err
 	}
+	if err := db.probe(); err != nil {
+		return 0, nil, err
+	}
 	db.fs.unused.Store(last)
 	if flushed, err = db.AsyncFlush(); err != nil {
 		return 0, nil, fmt.Errorf("change the log: %w", err)
@@ -91,6 +94,20 @@ func (db *DB) changeLog() (first uint64, flushed <-chan struct{}, err error) {
 		err = fmt.Errorf("the log is still %d", last)
 	}
 	return first, flushed, err
+}
+
+// probe makes a file in the folder and removes it again. When Pebble cannot make
+// the new log of a flush that it is asked for, it panics in such a way that the
+// process ends there and then: a disk that is full or gone should be found out
+// before.
+func (db *DB) probe() error {
+	name := db.fs.PathJoin(db.dir, "purge.probe")
+	f, err := db.fs.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write([]byte("x"))
+	return errors.Join(err, f.Sync(), f.Close(), db.fs.Remove(name), syncDir(db.fs, db.dir))
 }
 
 // lastLog is the number of the log in use, the highest.

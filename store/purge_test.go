@@ -61,6 +61,31 @@ func TestPurgeOfAFailedStoreFails(t *testing.T) {
 	}
 }
 
+// A disk on which nothing can be made fails the purge, not the process.
+func TestPurgeOnAFullDiskFails(t *testing.T) {
+	full := errors.New("injected: no space left")
+	var broken errorfs.Toggle
+	broken.Injector = errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpCreate || op.Kind == errorfs.OpReuseForWrite {
+			return full
+		}
+		return nil
+	})
+	db := mustOpen(t, "db", Options{FS: errorfs.Wrap(vfs.NewMem(), &broken)})
+	defer db.Close()
+	if err := db.Commit(set(t, db, "k", "v")); err != nil {
+		t.Fatal(err)
+	}
+	broken.On()
+	if err := db.Purge(t.Context(), Range{[]byte("k"), []byte("l")}); !errors.Is(err, full) {
+		t.Errorf("Purge() = %v", err)
+	}
+	broken.Off()
+	if err := errors.Join(db.Failed(), db.Commit(set(t, db, "k", "w")), db.Purge(t.Context(), Range{[]byte("k"), []byte("l")})); err != nil {
+		t.Errorf("once there is space again: %v", err)
+	}
+}
+
 func content(t *testing.T, fs vfs.FS, path string) []byte {
 	t.Helper()
 	f, err := fs.Open(path)
