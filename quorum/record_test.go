@@ -60,6 +60,8 @@ func sampleRecords() []Record {
 		&Founding{"operator", c},
 		&Withdrawal{"operator", "AUREA", "no longer configured"},
 		&Activation{"operator", DefaultPolicy()},
+		&Erasure{"dlb_x", Owner, ErasureAsked},
+		&Erasure{"dlb_x", Gateway, ErasureLost},
 	}
 }
 
