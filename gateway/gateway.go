@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/kaizen-os/deliberation/fanout"
 	"github.com/kaizen-os/deliberation/gateway/wire"
@@ -64,6 +65,7 @@ type Gateway struct {
 	telemetry     *telemetry
 	admission     *admission
 	cache         *cache
+	erasing       singleflight.Group // erasures, by deliberation
 	steward       [32]byte
 	server        *fasthttp.Server
 	listeners     listeners

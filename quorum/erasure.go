@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"crypto/sha256"
+	"fmt"
 
 	"github.com/kaizen-os/deliberation/quorum/canon"
 )
@@ -33,6 +34,22 @@ type Erasure struct {
 // Type of the record.
 func (x *Erasure) Type() RecordType { return TypeErasure }
 
+// Validate says what of x is not one of the words it may be.
+func (x *Erasure) Validate() error {
+	switch x.Actor {
+	case Owner, Steward, Operator, Gateway:
+	default:
+		return fmt.Errorf("%w: erasure by %q", ErrRecord, x.Actor)
+	}
+	if x.Cause != ErasureAsked && x.Cause != ErasureLost {
+		return fmt.Errorf("%w: erasure because %q", ErrRecord, x.Cause)
+	}
+	if x.ID == "" {
+		return fmt.Errorf("%w: erasure of nothing", ErrRecord)
+	}
+	return nil
+}
+
 // AppendLeaf encodes the record; see [Record].
 func (x *Erasure) AppendLeaf(dst []byte) ([]byte, int) {
 	e := encoder{b: dst}
@@ -53,23 +70,17 @@ func readErasure(r *canon.Reader, subjects []Subject) (*Erasure, int64) {
 	r.Object(func(key []byte) {
 		switch string(key) {
 		case "actor":
-			switch x.Actor = r.String(); x.Actor {
-			case Owner, Steward, Operator, Gateway:
-			default:
-				r.Fail("actor %q", x.Actor)
-			}
+			x.Actor = r.String()
 		case "at":
 			at = r.Int()
 		case "cause":
-			if x.Cause = ErasureCause(r.String()); x.Cause != ErasureAsked && x.Cause != ErasureLost {
-				r.Fail("cause %q", x.Cause)
-			}
+			x.Cause = ErasureCause(r.String())
 		case "deliberation":
 			x.ID = r.String()
 		}
 	})
-	if x.ID == "" || x.Actor == "" || x.Cause == "" {
-		r.Fail("deliberation, actor or cause is missing")
+	if err := x.Validate(); err != nil {
+		r.Fail("%v", err)
 	}
 	wantSubject(r, subjects, "deliberation/"+x.ID, sha256.Sum256([]byte(x.ID)))
 	return x, at
