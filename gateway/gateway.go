@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,11 @@ type Config struct {
 	StewardKey [32]byte // SHA-256 of the key in steward.key
 	InFlight   int      // deliberations at once; zero is DefaultInFlight
 	BodyBytes  int      // the largest request body; zero is DefaultBodyBytes
+
+	// BackupDir is where the copy that a backup sends lies meanwhile: a folder of
+	// the gateway's own, best on the stores' file system, which then need not copy
+	// their tables. New removes what is in it. "" serves no backups.
+	BackupDir string
 }
 
 // Settings is what may change while the gateway runs.
@@ -66,6 +72,7 @@ type Gateway struct {
 	admission     *admission
 	cache         *cache
 	erasing       singleflight.Group // erasures, by deliberation
+	backups       backups
 	steward       [32]byte
 	server        *fasthttp.Server
 	listeners     listeners
@@ -103,6 +110,13 @@ func New(cfg Config) (*Gateway, error) {
 	g := &Gateway{
 		book: cfg.Book, ledger: cfg.Ledger, vault: cfg.Vault, fan: cfg.Fan, scorer: cfg.Scorer, charterDigest: cfg.Scorer.Charter().Digest(),
 		log: cfg.Logger, admission: newAdmission(cfg.InFlight), steward: cfg.StewardKey, stop: make(chan struct{}),
+	}
+	g.backups.dir = cfg.BackupDir
+	if cfg.BackupDir != "" {
+		// What a killed process left there: it may hold texts that are to be erased.
+		if err := os.RemoveAll(cfg.BackupDir); err != nil {
+			return nil, fmt.Errorf("remove what is left of a backup: %w", err)
+		}
 	}
 	var err error
 	if g.telemetry, err = newTelemetry(cfg.Tracer, cfg.Meter, g); err != nil {
@@ -243,6 +257,7 @@ func (g *Gateway) Shutdown(ctx context.Context) (err error) {
 		err = g.server.ShutdownWithContext(ctx)
 		g.fan.Drain(ctx)
 		close(g.stop)
+		g.backups.turn.Lock() // the stores are about to be closed
 		g.background.Wait()
 		g.cache.close()
 	})
