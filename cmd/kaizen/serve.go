@@ -163,7 +163,7 @@ func (p *process) build(ctx context.Context, cfg *Config) (err error) {
 		return storeError(cfg.Data, err)
 	}
 	p.onClose(p.ledger.Close)
-	p.vault, err = vault.Open(vault.Config{Dir: filepath.Join(cfg.Data, "vault"), KeyFile: filepath.Join(cfg.Data, "vault.key"), Logger: p.log, OnFatal: fatal})
+	p.vault, err = vault.Open(vault.Config{Dir: filepath.Join(cfg.Data, gateway.VaultDir), KeyFile: filepath.Join(cfg.Data, "vault.key"), Logger: p.log, OnFatal: fatal})
 	if err != nil {
 		return storeError(cfg.Data, err)
 	}
@@ -176,7 +176,7 @@ func (p *process) build(ctx context.Context, cfg *Config) (err error) {
 	p.onClose(func() error { p.crew.close(nil); return nil })
 	p.gateway, err = gateway.New(gateway.Config{Book: p.book, Ledger: p.ledger, Vault: p.vault, Fan: p.fan, Scorer: scoring.New(),
 		Tracer: p.telemetry.tracer("gateway"), Meter: p.telemetry.meter("gateway"), Logger: p.log,
-		StewardKey: steward, InFlight: cfg.Limits.InFlight, BodyBytes: cfg.Limits.BodyBytes})
+		StewardKey: steward, InFlight: cfg.Limits.InFlight, BodyBytes: cfg.Limits.BodyBytes, BackupDir: filepath.Join(cfg.Data, "backup.tmp")})
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,11 @@ func (p *process) build(ctx context.Context, cfg *Config) (err error) {
 		cancel()
 		return ignoreCanceled(p.gateway.Shutdown(now))
 	})
-	return p.apply(ctx, cfg)
+	if err := p.apply(ctx, cfg); err != nil {
+		return err
+	}
+	p.reconcile(ctx)
+	return nil
 }
 
 func ignoreCanceled(err error) error {
