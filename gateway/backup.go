@@ -215,6 +215,7 @@ const backupPause = time.Minute
 // getBackup serves GET /backup on the admin listener, to the steward's key only:
 // a copy of both stores as of now, as a tar stream. The gateway serves on
 // meanwhile; what is being recorded waits for the milliseconds that a copy takes.
+// An erasure in the meantime does not reach the copy: it is a backup from before.
 func (g *Gateway) getBackup(w http.ResponseWriter, r *http.Request) {
 	b := &g.backups
 	switch {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/kaizen-os/deliberation/quorum/commit"
 	"github.com/kaizen-os/deliberation/store"
@@ -519,14 +521,8 @@ func TestAnErasureSurvivesACrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	clone := mem.CrashClone(vfs.CrashCloneCfg{})
-	names, err := clone.List("vault")
-	if err != nil || len(names) == 0 {
-		t.Fatal(names, err)
-	}
-	for _, name := range names {
-		if bytes.Contains(content(t, clone, clone.PathJoin("vault", name)), sealed[headerSize:headerSize+nonceSize+wrapSize]) {
-			t.Errorf("%s is back, with the wrapped key", name)
-		}
+	if name := holding(t, clone, "vault", wrapped(sealed)); name != "" {
+		t.Errorf("%s is back, with the wrapped key", name)
 	}
 	again := open(t, config(clone))
 	if _, _, err := again.Get("dlb_1"); !errors.Is(err, ErrNotFound) {
@@ -540,18 +536,103 @@ func TestAnErasureSurvivesACrash(t *testing.T) {
 	}
 }
 
-func content(t *testing.T, fs vfs.FS, path string) []byte {
+// A crash at any operation on the files leaves the record whole, or its note;
+// never neither. To erase it again, then, does all that is left to do.
+func TestACrashAtAnyOperationOfAnErasure(t *testing.T) {
+	for _, percent := range []int{0, 50, 100} {
+		t.Run(fmt.Sprintf("percent=%d", percent), func(t *testing.T) {
+			for at := int64(0); ; at++ {
+				mem := vfs.NewCrashableMem()
+				var armed atomic.Bool
+				var count atomic.Int64
+				var clone *vfs.MemFS
+				var mu sync.Mutex // guards clone
+				v := open(t, config(errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+					if armed.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsWrite && count.Add(1)-1 == at {
+						mu.Lock()
+						defer mu.Unlock()
+						clone = mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(uint64(at), 0))})
+					}
+					return nil
+				}))))
+				put(t, v, "dlb_0", "alice", "x")
+				put(t, flushed(t, v), "dlb_1", "alice", "x")
+				sealed, err := v.sealed("dlb_1")
+				if err != nil {
+					t.Fatal(err)
+				}
+				armed.Store(true)
+				if err := v.Erase(t.Context(), "owner", "dlb_1"); err != nil {
+					t.Fatal(err)
+				}
+				armed.Store(false)
+				if err := v.Close(); err != nil {
+					t.Fatal(err)
+				}
+				mu.Lock()
+				crashed := clone
+				mu.Unlock()
+				if crashed == nil {
+					if at < 20 {
+						t.Errorf("an erasure takes %d operations: the test sees too few", at)
+					}
+					return
+				}
+
+				again := open(t, config(crashed))
+				_, _, kept := again.Get("dlb_1")
+				_, noted, err := again.Erased("dlb_1")
+				if err != nil || (kept == nil) == noted {
+					t.Errorf("operation %d: Get() = %v, erased %v, %v", at, kept, noted, err)
+				}
+				if _, _, err := again.Get("dlb_0"); err != nil {
+					t.Errorf("operation %d: another is lost: %v", at, err)
+				}
+				if err := again.Erase(t.Context(), "owner", "dlb_1"); err != nil {
+					t.Errorf("operation %d: again: %v", at, err)
+				}
+				if name := holding(t, crashed, "vault", wrapped(sealed)); name != "" {
+					t.Errorf("operation %d: %s holds the wrapped key", at, name)
+				}
+				if err := again.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// wrapped is the part of a sealed record without which it cannot be opened.
+func wrapped(sealed []byte) []byte { return sealed[headerSize : headerSize+nonceSize+wrapSize] }
+
+// holding names a file in dir that holds secret. Should Pebble just then remove
+// one, whose content may be in another by now, all are looked at again.
+func holding(t *testing.T, fs vfs.FS, dir string, secret []byte) string {
 	t.Helper()
-	f, err := fs.Open(path)
-	if err != nil {
-		t.Fatal(err)
+again:
+	for {
+		names, err := fs.List(dir)
+		if err != nil || len(names) == 0 {
+			t.Fatal(names, err)
+		}
+		for _, name := range names {
+			f, err := fs.Open(fs.PathJoin(dir, name))
+			if errors.Is(err, os.ErrNotExist) {
+				continue again
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := io.ReadAll(f)
+			if err = errors.Join(err, f.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(data, secret) {
+				return name
+			}
+		}
+		return ""
 	}
-	defer f.Close()
-	data, err := io.ReadAll(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
 }
 
 func TestDebt(t *testing.T) {
