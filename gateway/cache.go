@@ -23,8 +23,10 @@ type cache struct {
 	finished *ristretto.Cache[string, *finished]
 	flights  singleflight.Group
 
-	mu   sync.Mutex // guards hits
-	hits map[string]*quorum.CacheHit
+	mu     sync.Mutex // guards the rest
+	hits   map[string]*quorum.CacheHit
+	held   map[string]cacheKey  // by deliberation: what is in finished, or on its way
+	erased map[string]time.Time // and what must not be given any more, by when it was erased
 }
 
 type finished struct {
@@ -43,11 +45,13 @@ const cacheBytes = 16 << 20
 const cacheCounters = 50_000
 
 func newCache() (*cache, error) {
-	c, err := ristretto.NewCache(&ristretto.Config[string, *finished]{NumCounters: cacheCounters, MaxCost: cacheBytes, BufferItems: 64})
+	c := &cache{hits: make(map[string]*quorum.CacheHit), held: make(map[string]cacheKey), erased: make(map[string]time.Time)}
+	var err error
+	c.finished, err = ristretto.NewCache(&ristretto.Config[string, *finished]{NumCounters: cacheCounters, MaxCost: cacheBytes, BufferItems: 64, OnExit: c.left})
 	if err != nil {
 		return nil, fmt.Errorf("answer cache: %w", err)
 	}
-	return &cache{finished: c, hits: make(map[string]*quorum.CacheHit)}, nil
+	return c, nil
 }
 
 func (c *cache) close() { c.finished.Close() }
@@ -76,27 +80,84 @@ func keyOf(k *caller, req *wire.Request, roster, configuration uint64, policy [3
 // It ends when deliberate does, which keeps the request's deadline: all who share
 // it asked with the same one, and none of them before the first.
 func (c *cache) get(key cacheKey, maxAge time.Duration, deliberate func() (*outcome, error)) (out *outcome, cached bool, err error) {
-	if f, ok := c.finished.Get(string(key[:])); ok && f.key == key && time.Since(f.at) <= maxAge {
-		c.hit(f.out)
+	if f, ok := c.finished.Get(string(key[:])); ok && f.key == key && time.Since(f.at) <= maxAge && c.hit(f.out) {
 		return f.out, true, nil
 	}
-	mine := false
-	made, err, _ := c.flights.Do(string(key[:]), func() (any, error) {
-		mine = true
-		out, err := deliberate()
-		if err == nil && out.verdict.Status == quorum.Carried {
-			c.finished.Set(string(key[:]), &finished{key, out, time.Now()}, out.size())
+	for {
+		mine := false
+		made, err, _ := c.flights.Do(string(key[:]), func() (any, error) {
+			mine = true
+			out, err := deliberate()
+			if err == nil && out.verdict.Status == quorum.Carried {
+				c.put(&finished{key, out, time.Now()})
+			}
+			return out, err
+		})
+		if err != nil {
+			return nil, false, err
 		}
-		return out, err
-	})
-	if err != nil {
-		return nil, false, err
+		// Who asks gets what was made for it. Who shares it does not, if it has been
+		// erased meanwhile, and asks anew.
+		if out := made.(*outcome); mine || c.hit(out) {
+			return out, !mine, nil
+		}
 	}
-	out = made.(*outcome)
-	if !mine {
-		c.hit(out)
+}
+
+// put keeps an answer, unless it has been erased.
+func (c *cache) put(f *finished) {
+	id, key := f.out.proof.ID, string(f.key[:])
+	c.mu.Lock()
+	_, gone := c.erased[id]
+	if !gone {
+		c.held[id] = f.key
 	}
-	return out, !mine, nil
+	c.mu.Unlock()
+	if gone {
+		return
+	}
+	if !c.finished.Set(key, f, f.out.size()) {
+		c.left(f)
+	}
+	// Erased just now, before there was anything to delete: a hit would be
+	// refused, and the text should not wait in memory for its eviction.
+	c.mu.Lock()
+	_, gone = c.erased[id]
+	c.mu.Unlock()
+	if gone {
+		c.finished.Del(key)
+	}
+}
+
+// left notes that an answer is in the cache no more, for whatever reason.
+func (c *cache) left(f *finished) {
+	if f == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if id := f.out.proof.ID; c.held[id] == f.key {
+		delete(c.held, id)
+	}
+}
+
+// erase sees to it that the answer of a deliberation is not given from now on,
+// also if it is being put into the cache at this moment, or was made and is on
+// its way there.
+func (c *cache) erase(id string) {
+	now := time.Now()
+	c.mu.Lock()
+	for other, at := range c.erased { // long after which nobody can be given it anyway
+		if now.Sub(at) > 2*wire.MaxCacheAge*time.Second {
+			delete(c.erased, other)
+		}
+	}
+	c.erased[id] = now
+	key, held := c.held[id]
+	c.mu.Unlock()
+	if held {
+		c.finished.Del(string(key[:])) // calls left
+	}
 }
 
 // size of what an answer keeps in memory, roughly.
@@ -108,15 +169,20 @@ func (o *outcome) size() int64 {
 	return int64(n)
 }
 
-func (c *cache) hit(o *outcome) {
+// hit counts an answer that is given again; false means that it must not be.
+func (c *cache) hit(o *outcome) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if _, gone := c.erased[o.proof.ID]; gone {
+		return false
+	}
 	h := c.hits[o.proof.ID]
 	if h == nil {
 		h = &quorum.CacheHit{ID: o.proof.ID, Index: o.receipt.Index}
 		c.hits[o.proof.ID] = h
 	}
 	h.Count++
+	return true
 }
 
 // maxHitsRecorded keeps a record of hits well within one ledger entry.

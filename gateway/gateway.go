@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/kaizen-os/deliberation/fanout"
 	"github.com/kaizen-os/deliberation/gateway/wire"
@@ -36,6 +38,11 @@ type Config struct {
 	StewardKey [32]byte // SHA-256 of the key in steward.key
 	InFlight   int      // deliberations at once; zero is DefaultInFlight
 	BodyBytes  int      // the largest request body; zero is DefaultBodyBytes
+
+	// BackupDir is where the copy that a backup sends lies meanwhile: a folder of
+	// the gateway's own, best on the stores' file system, which then need not copy
+	// their tables. New removes what is in it. "" serves no backups.
+	BackupDir string
 }
 
 // Settings is what may change while the gateway runs.
@@ -64,6 +71,8 @@ type Gateway struct {
 	telemetry     *telemetry
 	admission     *admission
 	cache         *cache
+	erasing       singleflight.Group // erasures, by deliberation
+	backups       backups
 	steward       [32]byte
 	server        *fasthttp.Server
 	listeners     listeners
@@ -103,6 +112,13 @@ func New(cfg Config) (*Gateway, error) {
 		book: cfg.Book, ledger: cfg.Ledger, vault: cfg.Vault, fan: cfg.Fan, scorer: cfg.Scorer, charterDigest: cfg.Scorer.Charter().Digest(),
 		log: cfg.Logger, admission: newAdmission(cfg.InFlight), steward: cfg.StewardKey, stop: make(chan struct{}),
 		bundling: make(chan struct{}, maxBundles),
+	}
+	g.backups.dir = cfg.BackupDir
+	if cfg.BackupDir != "" {
+		// What a killed process left there: it may hold texts that are to be erased.
+		if err := os.RemoveAll(cfg.BackupDir); err != nil {
+			return nil, fmt.Errorf("remove what is left of a backup: %w", err)
+		}
 	}
 	var err error
 	if g.telemetry, err = newTelemetry(cfg.Tracer, cfg.Meter, g); err != nil {
@@ -243,6 +259,7 @@ func (g *Gateway) Shutdown(ctx context.Context) (err error) {
 		err = g.server.ShutdownWithContext(ctx)
 		g.fan.Drain(ctx)
 		close(g.stop)
+		g.backups.turn.Lock() // the stores are about to be closed
 		g.background.Wait()
 		g.cache.close()
 	})

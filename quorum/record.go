@@ -23,6 +23,7 @@ const (
 	TypeWithdrawal   RecordType = "companion.withdrawn"
 	TypePolicy       RecordType = "policy.activated"
 	TypeRekeying     RecordType = "ledger.rekeyed"
+	TypeErasure      RecordType = "text.erased"
 )
 
 const (
@@ -144,6 +145,8 @@ func ParseRecord(leaf []byte) (rec Record, at int64, err error) {
 		rec, at = readActivation(p, subjects)
 	case TypeRekeying:
 		rec, at = readRekeying(p, subjects)
+	case TypeErasure:
+		rec, at = readErasure(p, subjects)
 	default:
 		return nil, 0, fmt.Errorf("%w: %q", ErrRecordType, kind)
 	}

@@ -61,6 +61,8 @@ func sampleRecords() []Record {
 		&Withdrawal{"operator", "AUREA", "no longer configured"},
 		&Activation{"operator", DefaultPolicy()},
 		&Rekeying{"kaizen.example.org/ledger+b108ba7d+AQIDBA=="},
+		&Erasure{"dlb_x", Owner, ErasureAsked},
+		&Erasure{"dlb_x", Gateway, ErasureLost},
 	}
 }
 

@@ -18,7 +18,9 @@ import (
 //	k                        what the master key is known by  "k"
 //	r ‖ id                   one sealed record                dlb_01K:              "rdlb_01K"
 //	o ‖ owner:16 ‖ id        an owner's records, by id        (no value)            "o" 16 bytes "dlb_01K"
-//	a ‖ ms:8 ‖ id            records by age                   (no value)            "a" 00 00 01 93 5a … "dlb_01K"
+//	a ‖ ms:8 ‖ id            records and notes by age         (no value)            "a" 00 00 01 93 5a … "dlb_01K"
+//	x ‖ id                   note of an erased record         dlb_01K:              "xdlb_01K"
+//	p                        what is to be purged             "p"
 const (
 	checkpointPrefix = 'c'
 	entryPrefix      = 'e'
@@ -28,6 +30,8 @@ const (
 	recordPrefix     = 'r'
 	ownerPrefix      = 'o'
 	agePrefix        = 'a'
+	notePrefix       = 'x'
+	purgePrefix      = 'p'
 )
 
 // Lengths of the keys that have one, and of an owner's tag.
@@ -118,6 +122,29 @@ func AppendKeyCheckKey(dst []byte) []byte { return append(dst, keyCheckPrefix) }
 func AppendRecordKey(dst []byte, id string) []byte {
 	return append(append(dst, recordPrefix), id...)
 }
+
+// Records is where the sealed records of the ids from first to last lie, both
+// included.
+func Records(first, last string) Range {
+	return Range{AppendRecordKey(nil, first), append(AppendRecordKey(nil, last), 0)}
+}
+
+// AppendNoteKey appends the key of the note that the record id was erased.
+func AppendNoteKey(dst []byte, id string) []byte { return append(append(dst, notePrefix), id...) }
+
+// Notes is where the notes of erased records lie, in order of id.
+func Notes() Range { return prefixRange(notePrefix) }
+
+// ParseNoteKey reads a note's key.
+func ParseNoteKey(key []byte) (id string, err error) {
+	if len(key) < 2 || len(key) > 1+MaxName || key[0] != notePrefix {
+		return "", fmt.Errorf("%w: %q is no note's key", ErrCorrupt, key)
+	}
+	return string(key[1:]), nil
+}
+
+// AppendPurgeKey appends the key of what is to be purged.
+func AppendPurgeKey(dst []byte) []byte { return append(dst, purgePrefix) }
 
 // AppendOwnerKey appends the key that lists id among owner's records.
 func AppendOwnerKey(dst []byte, owner [OwnerLen]byte, id string) []byte {

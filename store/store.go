@@ -52,6 +52,7 @@ type Options struct {
 type DB struct {
 	*pebble.DB
 	dir  string
+	fs   *purgeFS
 	lock *pebble.Lock
 	log  *logger
 
@@ -89,6 +90,8 @@ func Open(dir string, o Options) (*DB, error) {
 	}
 
 	log := &logger{Logger: o.Logger.With("store", dir), onFatal: o.OnFatal}
+	files := &purgeFS{FS: o.FS}
+	o.FS = files
 	db, err := open(dir, o, log, lock)
 	if err != nil {
 		lock.Close()
@@ -100,7 +103,7 @@ func Open(dir string, o Options) (*DB, error) {
 		}
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
 	}
-	return &DB{DB: db, dir: dir, lock: lock, log: log}, nil
+	return &DB{DB: db, dir: dir, fs: files, lock: lock, log: log}, nil
 }
 
 // open calls pebble.Open, which panics on some damaged files, and makes that an

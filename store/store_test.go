@@ -249,6 +249,8 @@ func TestKeyExamples(t *testing.T) {
 		{string(AppendRecordKey(nil, "dlb_01K")), "rdlb_01K"},
 		{string(AppendKeyCheckKey(nil)), "k"},
 		{string(AppendAgeKey(nil, 1<<32+5, "dlb_01K")), "a\x00\x00\x00\x01\x00\x00\x00\x05dlb_01K"},
+		{string(AppendNoteKey(nil, "dlb_01K")), "xdlb_01K"},
+		{string(AppendPurgeKey(nil)), "p"},
 		{string(AppendOwnerKey(nil, [OwnerLen]byte{1}, "dlb_01K")), "o\x01" + strings.Repeat("\x00", 15) + "dlb_01K"},
 	} {
 		if tt.got != tt.want {
@@ -263,6 +265,7 @@ func FuzzParseKeys(f *testing.F) {
 	f.Add(AppendTileKey(nil, 1, 77))
 	f.Add(AppendOwnerKey(nil, [OwnerLen]byte{1}, "dlb_01K"))
 	f.Add(AppendAgeKey(nil, 1, "dlb_01K"))
+	f.Add(AppendNoteKey(nil, "dlb_01K"))
 	f.Add(AppendIndex(nil, 5))
 	f.Fuzz(func(t *testing.T, key []byte) {
 		check := func(kind string, again []byte, err error) {
@@ -283,6 +286,8 @@ func FuzzParseKeys(f *testing.F) {
 		check("owners", AppendOwnerKey(nil, owner, id), err)
 		ms, id, err := ParseAgeKey(key)
 		check("ages", AppendAgeKey(nil, ms, id), err)
+		id, err = ParseNoteKey(key)
+		check("notes", AppendNoteKey(nil, id), err)
 		value, err := ParseIndex(key)
 		check("indexes", AppendIndex(nil, value), err)
 	})

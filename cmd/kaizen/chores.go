@@ -30,6 +30,7 @@ func (p *process) keepHouse(book string) (stop func() error) {
 		defer sweep.Stop()
 		defer save.Stop()
 		saved := p.book.State().Size
+		p.sweep(ctx) // what a process that never lived an hour left to do, and what one that was killed began
 		for {
 			select {
 			case <-ctx.Done():
@@ -69,6 +70,18 @@ func (p *process) sweep(ctx context.Context) {
 	}
 	if old+orphans > 0 {
 		p.log.Info("texts removed", "past_retention", old, "orphans", orphans)
+	}
+}
+
+// reconcile records which texts are gone, where a crash kept that from being
+// recorded. A ledger that takes nothing now is no reason not to serve reads.
+func (p *process) reconcile(ctx context.Context) {
+	made, err := p.gateway.Reconcile(ctx, time.Now(), vault.Retention)
+	if err != nil && ctx.Err() == nil {
+		p.log.Warn("not all erased or lost texts are recorded as such", "error", err)
+	}
+	if made > 0 {
+		p.log.Warn("erased or lost texts recorded", "records", made)
 	}
 }
 

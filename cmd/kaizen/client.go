@@ -62,6 +62,11 @@ func (c *apiClient) get(ctx context.Context, path string) ([]byte, error) {
 	return c.do(ctx, http.MethodGet, path, nil)
 }
 
+// delete deletes what is at path on the gateway.
+func (c *apiClient) delete(ctx context.Context, path string) ([]byte, error) {
+	return c.do(ctx, http.MethodDelete, path, nil)
+}
+
 // do sends one request and gives the body of its answer. An answer that is an
 // error, by its body or by its status, becomes one.
 func (c *apiClient) do(ctx context.Context, method, path string, body []byte) ([]byte, error) {

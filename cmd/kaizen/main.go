@@ -49,7 +49,8 @@ Start with:  kaizen serve      and in another terminal:  kaizen ask "What is 17 
 		return nil
 	}
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	root.AddCommand(newServeCommand(), newAskCommand(), newVerifyCommand(), newLedgerCommand(), newWitnessCommand(), newScoreCommand(), newKeygenCommand(), newSimCommand(), newBenchCommand(), newEvalCommand())
+	root.AddCommand(newServeCommand(), newAskCommand(), newVerifyCommand(), newLedgerCommand(), newWitnessCommand(),
+		newEraseCommand(), newBackupCommand(), newRestoreCommand(), newScoreCommand(), newKeygenCommand(), newSimCommand(), newBenchCommand(), newEvalCommand())
 	return root.ExecuteContext(ctx)
 }
 

@@ -169,7 +169,7 @@ func (p *process) build(ctx context.Context, cfg *Config) (err error) {
 	if err := p.gather(cfg.Ledger.Witnesses); err != nil {
 		return err
 	}
-	p.vault, err = vault.Open(vault.Config{Dir: filepath.Join(cfg.Data, "vault"), KeyFile: filepath.Join(cfg.Data, "vault.key"), Logger: p.log, OnFatal: fatal})
+	p.vault, err = vault.Open(vault.Config{Dir: filepath.Join(cfg.Data, gateway.VaultDir), KeyFile: filepath.Join(cfg.Data, "vault.key"), Logger: p.log, OnFatal: fatal})
 	if err != nil {
 		return storeError(cfg.Data, err)
 	}
@@ -182,7 +182,7 @@ func (p *process) build(ctx context.Context, cfg *Config) (err error) {
 	p.onClose(func() error { p.crew.close(nil); return nil })
 	p.gateway, err = gateway.New(gateway.Config{Book: p.book, Ledger: p.ledger, Vault: p.vault, Fan: p.fan, Scorer: scoring.New(),
 		Tracer: p.telemetry.tracer("gateway"), Meter: p.telemetry.meter("gateway"), Logger: p.log,
-		StewardKey: steward, InFlight: cfg.Limits.InFlight, BodyBytes: cfg.Limits.BodyBytes})
+		StewardKey: steward, InFlight: cfg.Limits.InFlight, BodyBytes: cfg.Limits.BodyBytes, BackupDir: filepath.Join(cfg.Data, "backup.tmp")})
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,11 @@ func (p *process) build(ctx context.Context, cfg *Config) (err error) {
 		cancel()
 		return ignoreCanceled(p.gateway.Shutdown(now))
 	})
-	return p.apply(ctx, cfg)
+	if err := p.apply(ctx, cfg); err != nil {
+		return err
+	}
+	p.reconcile(ctx)
+	return nil
 }
 
 // gather has the ledger's witnesses cosign its head from now on.

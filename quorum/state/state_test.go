@@ -145,6 +145,16 @@ func TestAuditRefuses(t *testing.T) {
 	}
 }
 
+// Erasing a text changes nothing that was decided, nor what companions have earned.
+func TestAnErasureIsFoldedToNothing(t *testing.T) {
+	s, a := founded(t)
+	s = write(t, s, a, deliberate(t, s, "dlb_1", quorum.Number, "42", "42", "7", "42"))
+	next := write(t, s, a, &quorum.Erasure{ID: "dlb_1", Actor: quorum.Steward, Cause: quorum.ErasureAsked})
+	if next.Size != s.Size+1 || next.Roster != s.Roster || next.Policy != s.Policy || a.Records[quorum.TypeErasure] != 1 {
+		t.Errorf("%+v after %+v, counted %v", next, s, a.Records)
+	}
+}
+
 func TestFoldRefuses(t *testing.T) {
 	s, a := founded(t)
 	if err := a.Visit(s.Size+1, stamped(founding("X", "v", quorum.High), start)); !errors.Is(err, ErrFold) {

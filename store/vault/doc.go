@@ -12,6 +12,10 @@
 // waits for both.
 //
 // A record whose entry never reached the ledger is an orphan, which
-// [Vault.SweepOrphans] finds. Erasing deletes the record and its wrapped key, and
-// compacts the files they were in.
+// [Vault.SweepOrphans] finds.
+//
+// What [Vault.Erase] and the sweeps delete is gone from the vault's files, tables
+// and write-ahead logs, when they return: the sealed text and the wrapped key,
+// without which even the master key opens nothing. The blocks that the files had
+// are the file system's to use again, and a backup taken before keeps its copy.
 package vault

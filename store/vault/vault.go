@@ -49,6 +49,10 @@ type Vault struct {
 	db    *store.DB
 	seal  *sealer
 	clock func() time.Time
+	debt  debt
+
+	// purgeFiles is store.DB.Purge; a test leaves it out to see that it is missed.
+	purgeFiles func(ctx context.Context, spans ...store.Range) error
 }
 
 // Open opens the vault in cfg.Dir, making it, and its master key, if there is
@@ -64,8 +68,8 @@ func Open(cfg Config) (*Vault, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open vault: %w", err)
 	}
-	v := &Vault{db: db, clock: cfg.Clock}
-	if err := v.unlock(cfg); err != nil {
+	v := &Vault{db: db, clock: cfg.Clock, debt: debt{turn: make(chan struct{}, 1)}, purgeFiles: db.Purge}
+	if err := errors.Join(v.unlock(cfg), v.recall()); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return v, nil
@@ -203,40 +207,12 @@ func (v *Vault) List(owner, before string, limit int) (ids []string, err error) 
 	return ids, nil
 }
 
-// Erase deletes the record id, and does not return before the deletion is
-// durable and the tables that held it are rewritten without it.
-//
-// The write-ahead log may hold the sealed bytes until it is reused.
-// Errors: ErrNotFound, ErrUnavailable.
-func (v *Vault) Erase(ctx context.Context, id string) error {
-	sealed, err := v.sealed(id)
-	if err != nil {
-		return err
-	}
-	h, err := parseHeader(sealed)
-	if err != nil {
-		return fmt.Errorf("vault record %s: %w", id, err)
-	}
-	if err := v.delete([]aged{{ms: h.ms, id: id, owner: h.owner}}); err != nil {
-		return err
-	}
-	if err := v.db.Flush(); err != nil {
-		return fmt.Errorf("%w: erase %s: flush: %w", ErrUnavailable, id, err)
-	}
-	for _, key := range [][]byte{store.AppendRecordKey(nil, id), store.AppendOwnerKey(nil, h.owner, id), store.AppendAgeKey(nil, h.ms, id)} {
-		// The end of a compaction is included, so this is the one key.
-		if err := v.db.Compact(ctx, key, append(key[:len(key):len(key)], 0), false); err != nil {
-			return fmt.Errorf("%w: erase %s: compact: %w", ErrUnavailable, id, err)
-		}
-	}
-	return nil
-}
-
 // Backup copies the vault's store, without its master key, into the folder dir,
 // which must not exist. Errors: store.ErrFailed, and the file system's.
 func (v *Vault) Backup(dir string) error { return v.db.Backup(dir) }
 
-// Close closes the vault. Every Put must have been waited for.
+// Close closes the vault. Every Put must have been waited for, and every Erase
+// and Sweep have ended.
 func (v *Vault) Close() error { return v.db.Close() }
 
 func (v *Vault) readError(what string, err error) error {

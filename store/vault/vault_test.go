@@ -177,57 +177,6 @@ func TestNoTextLiesUnsealedOnTheDisk(t *testing.T) {
 	}
 }
 
-func TestEraseTakesTheRecordOutOfTheTables(t *testing.T) {
-	dir := t.TempDir()
-	v := open(t, Config{Dir: dir, MasterKey: master})
-	for i := range 50 {
-		put(t, v, fmt.Sprintf("dlb_%02d", i), "alice", strings.Repeat("x", 2000))
-	}
-	if err := v.db.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	sealed, err := v.sealed("dlb_25")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tables := func() (found bool) {
-		names, err := filepath.Glob(filepath.Join(dir, "*.sst"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range names {
-			data, err := os.ReadFile(name)
-			if err != nil {
-				continue // compacted away meanwhile
-			}
-			found = found || bytes.Contains(data, sealed[headerSize:headerSize+100])
-		}
-		return found
-	}
-	if !tables() {
-		t.Fatal("the search does not find a record that is there")
-	}
-	if err := v.Erase(t.Context(), "dlb_25"); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := v.Get("dlb_25"); !errors.Is(err, ErrNotFound) {
-		t.Errorf("Get() after Erase = %v", err)
-	}
-	if err := v.Erase(t.Context(), "dlb_25"); !errors.Is(err, ErrNotFound) {
-		t.Errorf("second Erase() = %v", err)
-	}
-	ids, err := v.List("alice", "", 100)
-	if err != nil || len(ids) != 49 || slices.Contains(ids, "dlb_25") {
-		t.Errorf("List() = %v, %v", ids, err)
-	}
-	if err := v.Close(); err != nil { // obsolete tables are gone after this
-		t.Fatal(err)
-	}
-	if tables() {
-		t.Error("the erased record is still in a table")
-	}
-}
-
 func TestSweep(t *testing.T) {
 	fs := vfs.NewMem()
 	var clock calendar
