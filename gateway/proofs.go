@@ -52,7 +52,13 @@ func (g *Gateway) getReceipt(ctx *fasthttp.RequestCtx, k *caller) error {
 		return err
 	}
 	if said == nil && k.Role != RoleSteward {
-		return errNotFound
+		// Erased: the receipt is its owner's all the same.
+		switch owns, err := g.vault.Owns(k.Name, p.ID); {
+		case err != nil && !errors.Is(err, vault.ErrNotFound):
+			return fmt.Errorf("owner of %s: %w", p.ID, err)
+		case !owns:
+			return errNotFound
+		}
 	}
 	leaf, err := g.ledger.Entry(receipt.Index)
 	if err != nil {

@@ -80,3 +80,22 @@ func TestReceiptOpensOnlyWhatThereIs(t *testing.T) {
 		}
 	}
 }
+
+// Who had the text erased still has the receipt, and nobody has the salts.
+func TestReceiptOfAnErasedText(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{panel: panelOf(t, says("42"), says("42")), clients: []Client{client("ann", "key-of-ann"), client("bob", "key-of-bob")}})
+	ann := []string{"Authorization", "Bearer key-of-ann"}
+	d := r.ask(`{"prompt":"What is 6 * 7?","kind":"number"}`, ann...)
+	if got := r.send(http.MethodDelete, "/v1/deliberations/"+d.ID+"/text", "", ann...); got.status != http.StatusOK {
+		t.Fatalf("erase: status %d: %s", got.status, got.body)
+	}
+	if got := r.disclosure(r.get(d.Proof.Receipt, ann...)); len(got.Opened) != 0 {
+		t.Errorf("it opens %+v", got.Opened)
+	}
+	e := r.get(d.Proof.Receipt+"?open=prompt", ann...).failure(http.StatusBadRequest, wire.InvalidValue)
+	if len(e.Details) != 1 || !strings.Contains(e.Details[0].Problem, "no longer kept") {
+		t.Errorf("%+v", e)
+	}
+	r.get(d.Proof.Receipt, "Authorization", "Bearer key-of-bob").failure(http.StatusNotFound, wire.NotFound)
+}
