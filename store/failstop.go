@@ -25,6 +25,10 @@ type failStop struct {
 	closing chan struct{} // closed when the database is
 }
 
+func newFailStop(fs vfs.FS, dir string, log *logger, closing chan struct{}) *failStop {
+	return &failStop{FS: fs, dir: fs.PathDir(fs.PathJoin(dir, "x")), log: log, closing: closing} // as paths of its files begin
+}
+
 // change carries out an operation that changes the file or folder at path.
 //
 // One on a log or on the folder's names succeeds as far as Pebble can see: whoever
@@ -83,7 +87,7 @@ func (f *failStop) OpenDir(name string) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &failStopFile{dir, f, name}, nil
+	return &failStopFile{dir, f, f.PathDir(f.PathJoin(name, "x"))}, nil
 }
 
 func (f *failStop) Rename(old, name string) error {

@@ -95,12 +95,15 @@ func Open(dir string, o Options) (*DB, error) {
 	log := &logger{Logger: o.Logger.With("store", dir), onFatal: o.OnFatal, dead: make(chan struct{})}
 	closing := make(chan struct{})
 	if !o.ReadOnly {
-		o.FS = &failStop{FS: o.FS, dir: dir, log: log, closing: closing}
+		o.FS = newFailStop(o.FS, dir, log, closing)
 	}
 	db, err := open(dir, o, log, lock)
-	if failed := log.failed.Load(); failed != nil && db != nil {
-		close(closing)
-		err = errors.Join(*failed, db.Close())
+	if failed := log.failed.Load(); failed != nil {
+		err = *failed
+		if db != nil {
+			close(closing)
+			db.Close() // of what has failed
+		}
 	}
 	if err != nil {
 		lock.Close()

@@ -101,13 +101,16 @@ func TestEveryFailedWriteIsFinalAndToldOnce(t *testing.T) {
 				return nil
 			})
 			told := make(chan error, 10)
-			db := mustOpen(t, "db", Options{FS: errorfs.Wrap(vfs.NewMem(), &broken), OnFatal: func(err error) { told <- err }})
+			db := mustOpen(t, "//db", Options{FS: errorfs.Wrap(vfs.NewMem(), &broken), OnFatal: func(err error) { told <- err }})
 			if err := write(db, set(t, db, "k", "v")); err != nil {
 				t.Fatal(err)
 			}
 			broken.On()
 			if err := write(db, set(t, db, "k", "w")); !errors.Is(err, ErrFailed) || !errors.Is(err, disk) && !strings.Contains(err.Error(), disk.Error()) {
 				t.Errorf("%s on a broken disk = %v", name, err)
+			}
+			if err := db.Failed(); !strings.HasPrefix(err.Error(), ErrFailed.Error()+": 000002.log: ") {
+				t.Errorf("Failed() = %v, want the file named", err)
 			}
 			broken.Off()
 			if err := db.Commit(set(t, db, "k", "x")); !errors.Is(err, ErrFailed) {
