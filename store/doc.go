@@ -6,6 +6,8 @@
 // come back without an error, and not before: Pebble shows a write to readers
 // before its sync is through, so whoever publishes must wait for the commit.
 //
-// After the first failed write or sync nothing more is written: what the disk
-// holds is then unknown, and only reading it back at the next Open settles it.
+// After the first failed write or sync, of a log, a table or a manifest, nothing
+// more is written, by Pebble's background work neither: what the disk holds is
+// then unknown, and only reading it back at the next Open settles it. Commits and
+// Close come back all the same, and what was read before can still be read.
 package store

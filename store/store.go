@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -52,7 +53,7 @@ type Options struct {
 type DB struct {
 	*pebble.DB
 	dir  string
-	fs   *purgeFS
+	fs   *purgeFS // below what stops at the first failure
 	lock *pebble.Lock
 	log  *logger
 
@@ -60,6 +61,9 @@ type DB struct {
 	// holding its own lock, when its log cannot be written; with this in front,
 	// nobody follows into that lock.
 	write sync.Mutex
+	// inside is how many commits Pebble has not come back from.
+	inside  atomic.Int64
+	closing func() // lets go what a failure has held back; see failStop
 }
 
 // Open opens the database in dir, making it if need be.
@@ -89,10 +93,21 @@ func Open(dir string, o Options) (*DB, error) {
 		return nil, fmt.Errorf("%w: %s: end the process that holds it, or use another folder (%w)", ErrLocked, dir, err)
 	}
 
-	log := &logger{Logger: o.Logger.With("store", dir), onFatal: o.OnFatal}
+	log := &logger{Logger: o.Logger.With("store", dir), onFatal: o.OnFatal, dead: make(chan struct{})}
+	closing := make(chan struct{})
 	files := &purgeFS{FS: o.FS}
 	o.FS = files
+	if !o.ReadOnly {
+		o.FS = newFailStop(files, dir, log, closing)
+	}
 	db, err := open(dir, o, log, lock)
+	if failed := log.failed.Load(); failed != nil {
+		err = *failed
+		if db != nil {
+			close(closing)
+			db.Close() // of what has failed
+		}
+	}
 	if err != nil {
 		lock.Close()
 		switch {
@@ -103,12 +118,41 @@ func Open(dir string, o Options) (*DB, error) {
 		}
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
 	}
-	return &DB{DB: db, dir: dir, fs: files, lock: lock, log: log}, nil
+	return &DB{DB: db, dir: dir, fs: files, lock: lock, log: log, closing: sync.OnceFunc(func() { close(closing) })}, nil
 }
 
-// open calls pebble.Open, which panics on some damaged files, and makes that an
-// error too.
-func open(dir string, o Options, log *logger, lock *pebble.Lock) (db *pebble.DB, err error) {
+// open calls pebble.Open, which waits for ever when a table cannot be written,
+// and makes that an error.
+func open(dir string, o Options, log *logger, lock *pebble.Lock) (*pebble.DB, error) {
+	type opened struct {
+		db  *pebble.DB
+		err error
+	}
+	result := make(chan opened, 1)
+	go func() {
+		db, err := openPebble(dir, o, log, lock)
+		result <- opened{db, err}
+	}()
+	select {
+	case r := <-result:
+		return r.db, r.err
+	case <-log.dead:
+	}
+	select {
+	case r := <-result:
+		return r.db, r.err
+	case <-time.After(patience):
+		return nil, *log.failed.Load()
+	}
+}
+
+// patience is how long something that has failed is given to come back from
+// Pebble before it is left there.
+const patience = 200 * time.Millisecond
+
+// openPebble calls pebble.Open, which panics on some damaged files, and makes
+// that an error too.
+func openPebble(dir string, o Options, log *logger, lock *pebble.Lock) (db *pebble.DB, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			db, err = nil, fmt.Errorf("pebble panicked: %v", r)
@@ -159,44 +203,60 @@ func (db *DB) Failed() error {
 
 // Commit applies b and returns when it is on the disk. Any error is final:
 // whether b was kept is not known, and nothing more is taken.
-func (db *DB) Commit(b *pebble.Batch) (err error) {
-	db.write.Lock()
-	defer db.write.Unlock()
-	if err := db.Failed(); err != nil {
-		return err
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			db.log.panicked.Store(true)
-			err = db.log.fail(fmt.Errorf("pebble panicked: %v", r))
-		}
-	}()
-	if err := b.Commit(pebble.Sync); err != nil {
-		return db.log.fail(err)
-	}
-	// On a failed sync Pebble calls its logger's Fatalf and, as ours returns,
-	// reports success: the flag it leaves is the answer.
-	return db.Failed()
+func (db *DB) Commit(b *pebble.Batch) error {
+	return db.enter(b, func() error { return b.Commit(pebble.Sync) })
 }
 
 // Start applies b and returns before it is on the disk; Wait says when it is.
 // Many may be under way at once and share one sync.
-func (db *DB) Start(b *pebble.Batch) (err error) {
+func (db *DB) Start(b *pebble.Batch) error {
+	return db.enter(b, func() error { return db.ApplyNoSyncWait(b, pebble.Sync) })
+}
+
+// enter calls Pebble with b, and returns when that has or when the store has
+// failed: a commit may be waiting for room that there never will be, as tables
+// can no longer be written.
+func (db *DB) enter(b *pebble.Batch, call func() error) error {
 	db.write.Lock()
 	defer db.write.Unlock()
 	if err := db.Failed(); err != nil {
 		return err
 	}
+	b.Ref() // a caller that closes b must not have it used again while Pebble has it
+	db.inside.Add(1)
+	result := make(chan error, 1)
+	go func() {
+		result <- db.call(call)
+		db.inside.Add(-1)
+		b.Unref()
+	}()
+	var err error
+	select {
+	case err = <-result:
+	case <-db.log.dead:
+		select {
+		case err = <-result:
+		case <-time.After(patience):
+		}
+	}
+	if err != nil {
+		return db.log.fail(err)
+	}
+	// Pebble takes a failed sync for a good one (see failStop); by itself it would
+	// call its logger's Fatalf and, as ours returns, report success. Either way the
+	// failure noted is the answer.
+	return db.Failed()
+}
+
+// call makes a panic of Pebble's an error.
+func (db *DB) call(call func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			db.log.panicked.Store(true)
-			err = db.log.fail(fmt.Errorf("pebble panicked: %v", r))
+			err = fmt.Errorf("pebble panicked: %v", r)
 		}
 	}()
-	if err := db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
-		return db.log.fail(err)
-	}
-	return nil
+	return call()
 }
 
 // Wait returns when b, which Start took, is on the disk; errors are Commit's.
@@ -210,15 +270,16 @@ func (db *DB) Wait(b *pebble.Batch) error {
 // Close closes the database. After a failed write it leaves Pebble as it is:
 // its locks may be held for good, and the process is about to end.
 func (db *DB) Close() error {
+	db.closing()
 	if db.Failed() != nil {
 		return errors.Join(db.closeFailed(), db.lock.Close())
 	}
 	return errors.Join(db.DB.Close(), db.lock.Close())
 }
 
-// closeFailed closes Pebble unless a panic left its locks held.
+// closeFailed closes Pebble unless a panic or a commit that waits has its locks.
 func (db *DB) closeFailed() (err error) {
-	if db.log.panicked.Load() {
+	if db.log.panicked.Load() || db.inside.Load() > 0 {
 		return nil
 	}
 	defer func() {
@@ -236,6 +297,7 @@ type logger struct {
 	failed   atomic.Pointer[error]
 	corrupt  atomic.Bool
 	panicked atomic.Bool
+	dead     chan struct{} // closed when failed is set
 }
 
 func (l *logger) Infof(format string, args ...any) {}
@@ -252,6 +314,7 @@ func (l *logger) Fatalf(format string, args ...any) { l.fail(fmt.Errorf(format, 
 func (l *logger) fail(cause error) error {
 	err := fmt.Errorf("%w: %w", ErrFailed, cause)
 	if l.failed.CompareAndSwap(nil, &err) {
+		close(l.dead)
 		l.Error("store write failed; nothing more is written", "error", cause)
 		if l.onFatal != nil {
 			go l.onFatal(err)
@@ -264,7 +327,11 @@ func (l *logger) fail(cause error) error {
 // process: the read that met the damage returns an error of its own.
 func (l *logger) events() *pebble.EventListener {
 	return &pebble.EventListener{
-		BackgroundError: func(err error) { l.Error("pebble background work failed", "error", err) },
+		BackgroundError: func(err error) {
+			if l.failed.Load() == nil { // what follows from the failure is not worth a line
+				l.Error("pebble background work failed", "error", err)
+			}
+		},
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
 			l.corrupt.Store(true)
 			l.Error("store file is damaged", "file", info.Path)

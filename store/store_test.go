@@ -5,10 +5,12 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -16,7 +18,16 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// leavesGoroutines, set, says that this is a child of the test process that may
+// end with goroutines running.
+const leavesGoroutines = "KAIZEN_TEST_LEAVES_GOROUTINES"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(leavesGoroutines) != "" {
+		os.Exit(m.Run())
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func mustOpen(t *testing.T, dir string, o Options) *DB {
 	t.Helper()
@@ -90,13 +101,16 @@ func TestEveryFailedWriteIsFinalAndToldOnce(t *testing.T) {
 				return nil
 			})
 			told := make(chan error, 10)
-			db := mustOpen(t, "db", Options{FS: errorfs.Wrap(vfs.NewMem(), &broken), OnFatal: func(err error) { told <- err }})
+			db := mustOpen(t, "//db", Options{FS: errorfs.Wrap(vfs.NewMem(), &broken), OnFatal: func(err error) { told <- err }})
 			if err := write(db, set(t, db, "k", "v")); err != nil {
 				t.Fatal(err)
 			}
 			broken.On()
 			if err := write(db, set(t, db, "k", "w")); !errors.Is(err, ErrFailed) || !errors.Is(err, disk) && !strings.Contains(err.Error(), disk.Error()) {
 				t.Errorf("%s on a broken disk = %v", name, err)
+			}
+			if err := db.Failed(); !strings.HasPrefix(err.Error(), ErrFailed.Error()+": 000002.log: ") {
+				t.Errorf("Failed() = %v, want the file named", err)
 			}
 			broken.Off()
 			if err := db.Commit(set(t, db, "k", "x")); !errors.Is(err, ErrFailed) {
@@ -113,6 +127,69 @@ func TestEveryFailedWriteIsFinalAndToldOnce(t *testing.T) {
 				t.Error("OnFatal was called twice")
 			}
 		})
+	}
+}
+
+// A commit may be waiting inside Pebble for tables to be written when it turns
+// out that they cannot be. It must come back all the same, and so must Close.
+func TestCommitThatWaitsForAFailedFlushComesBack(t *testing.T) {
+	if os.Getenv(leavesGoroutines) == "" { // the commit is left in Pebble, for the process to end
+		exe, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(exe, "-test.run", "^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), leavesGoroutines+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v:\n%s", err, out)
+		}
+		return
+	}
+	disk := errors.New("injected: the disk is full")
+	full := make(chan struct{})
+	db := mustOpen(t, "db", Options{FS: errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpCreate && strings.HasSuffix(op.Path, ".sst") {
+			<-full // a slow disk, at first
+			return disk
+		}
+		return nil
+	}))})
+	commits := make(chan error)
+	go func() {
+		for {
+			b := db.NewBatch()
+			err := errors.Join(b.Set([]byte("k"), make([]byte, 64<<10), nil), db.Commit(b), b.Close())
+			commits <- err
+			if err != nil {
+				return
+			}
+		}
+	}()
+	for waiting := false; !waiting; {
+		select {
+		case err := <-commits:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(2 * time.Second):
+			waiting = true
+		}
+	}
+	close(full)
+	select {
+	case err := <-commits:
+		if !errors.Is(err, ErrFailed) || !errors.Is(err, disk) {
+			t.Errorf("Commit() = %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("Commit hangs")
+	}
+	closed := make(chan error)
+	go func() { closed <- db.Close() }()
+	select {
+	case <-closed:
+	case <-time.After(time.Minute):
+		t.Fatal("Close hangs")
 	}
 }
 

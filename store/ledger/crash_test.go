@@ -270,7 +270,7 @@ func (c *coverage) note(v *life, l *Ledger) {
 var rareSteps = []string{
 	"sync log", "create log", "reuse log", "rename log", "remove log",
 	"create sst", "sync sst", "remove sst", "create MANIFEST", "write MANIFEST", "sync MANIFEST",
-	"create marker", "remove marker", "rename dbtmp", "sync folder",
+	"create marker", "remove marker", "rename dbtmp", "sync store", "sync data",
 	"create guard", "write guard", "sync guard", "rename guard",
 }
 

@@ -126,12 +126,15 @@ func stepOf(op errorfs.Op) string {
 		errorfs.OpFileSync: "sync", errorfs.OpFileSyncData: "sync", errorfs.OpFileSyncTo: "write back",
 	}[op.Kind]
 	base := path.Base(op.Path)
-	for _, kind := range []string{"guard", "MANIFEST", "OPTIONS", "marker", ".sst", ".log", ".dbtmp"} {
+	for _, kind := range []string{"guard", "marker", "MANIFEST", "OPTIONS", ".sst", ".log", ".dbtmp"} {
 		if strings.Contains(base, kind) {
 			return verb + " " + strings.TrimPrefix(kind, ".")
 		}
 	}
-	return verb + " folder"
+	if base == StoreDir {
+		base = "store" // its folder
+	}
+	return verb + " " + base
 }
 
 // What is left of a machine's files: what is there to be read, and how much of

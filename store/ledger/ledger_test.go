@@ -26,7 +26,12 @@ import (
 	"github.com/kaizen-os/deliberation/store/merkle"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(leavesGoroutines) != "" {
+		os.Exit(m.Run())
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // A fact is the tests' record.
 type fact string
