@@ -140,18 +140,3 @@ func (g *Gateway) listDeliberations(ctx *fasthttp.RequestCtx, k *caller) error {
 	}
 	return reply(ctx, map[string][]string{"deliberations": ids})
 }
-
-// getCheckpoint serves GET /ledger/checkpoint: the signed tree head.
-func (g *Gateway) getCheckpoint(ctx *fasthttp.RequestCtx) error {
-	ctx.SetContentType("text/plain; charset=utf-8")
-	ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "max-age=1")
-	ctx.SetBody(g.ledger.Checkpoint())
-	return nil
-}
-
-// getLedgerKey serves GET /ledger/key: the verifier key in note form.
-func (g *Gateway) getLedgerKey(ctx *fasthttp.RequestCtx) error {
-	ctx.SetContentType("text/plain; charset=utf-8")
-	ctx.SetBodyString(g.ledger.VerifierKey() + "\n")
-	return nil
-}

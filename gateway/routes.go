@@ -31,6 +31,7 @@ func (g *Gateway) routes() fasthttp.RequestHandler {
 
 	r.GET("/ledger/checkpoint", g.open("/ledger/checkpoint", g.getCheckpoint))
 	r.GET("/ledger/key", g.open("/ledger/key", g.getLedgerKey))
+	r.GET("/ledger/tile/{path:*}", g.open("/ledger/tile", g.getTile))
 	r.GET("/policy", g.open("/policy", g.getPolicy))
 	r.GET("/charter", g.open("/charter", g.getCharter))
 	r.GET("/health", g.open("/health", g.getHealth))

@@ -296,45 +296,23 @@ func (l *Ledger) Consistency(old, size uint64) ([]merkle.Hash, error) {
 // tlog-tiles serves them; any width that the current size covers.
 // Errors: ErrNotFound, store.ErrCorrupt.
 func (l *Ledger) Tile(level int, n uint64, width int) ([]byte, error) {
-	return l.tile(l.head.Load(), level, n, width)
-}
-
-func (l *Ledger) tilesAt(h *head) merkle.Tiles {
-	return func(level int, n uint64, width int) ([]byte, error) { return l.tile(h, level, n, width) }
-}
-
-func (l *Ledger) tile(h *head, level int, n uint64, width int) ([]byte, error) {
-	hashes, held, err := h.edge.Tile(level, n)
-	if err != nil || width < 1 || width > merkle.TileWidth || held && width > len(hashes) {
-		return nil, fmt.Errorf("%w: tile %d of level %d, width %d, at size %d", ErrNotFound, n, level, width, h.Size)
-	}
-	if held {
-		return merkle.AppendTile(make([]byte, 0, width*len(merkle.Hash{})), hashes[:width]), nil
-	}
-	data, err := readTile(l.db, level, n)
-	if err != nil {
-		return nil, err
-	}
-	return data[: width*len(merkle.Hash{}) : width*len(merkle.Hash{})], nil
+	return l.at(l.head.Load()).tile(level, n, width)
 }
 
 // Bundle returns the first width entries of entry bundle n, each behind its
 // length in two bytes, as C2SP tlog-tiles serves them.
 // Errors: ErrNotFound, store.ErrCorrupt.
 func (l *Ledger) Bundle(n uint64, width int) ([]byte, error) {
-	size := l.Size()
-	first := n * merkle.TileWidth
-	if width < 1 || width > merkle.TileWidth || n > size/merkle.TileWidth || first+uint64(width) > size {
-		return nil, fmt.Errorf("%w: bundle %d, width %d, at size %d", ErrNotFound, n, width, size)
-	}
-	var bundle []byte
-	err := eachEntry(l.db, first, first+uint64(width), func(_ uint64, e stored) error {
-		bundle = append(bundle, byte(len(e.leaf())>>8), byte(len(e.leaf())))
-		bundle = append(bundle, e.leaf()...)
-		return nil
-	})
-	return bundle, err
+	return l.at(l.head.Load()).bundle(n, width)
 }
+
+// Read returns the bytes of the resource that p names, of any width that the
+// current size covers. Errors: ErrNotFound, store.ErrCorrupt.
+func (l *Ledger) Read(p TilePath) ([]byte, error) { return l.at(l.head.Load()).read(p) }
+
+func (l *Ledger) at(h *head) view { return view{l.db, h} }
+
+func (l *Ledger) tilesAt(h *head) merkle.Tiles { return l.at(h).tile }
 
 // Backup copies the ledger's store, without its keys, into the folder dir, which
 // must not exist. The copy ends with a published checkpoint. Errors:

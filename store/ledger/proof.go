@@ -15,9 +15,9 @@ import (
 // proofHeader is the first line of a proof.
 const proofHeader = "c2sp.org/tlog-proof@v1"
 
-// maxProof bounds a proof's text: 63 hashes and a checkpoint with room for
-// witnesses.
-const maxProof = 64 << 10
+// maxProof bounds a proof's text: 63 hashes, a checkpoint with room for
+// witnesses, and extra data of 8 MiB in base64.
+const maxProof = 64<<10 + (8<<20)/3*4
 
 // ErrProof is a receipt that is malformed or does not show what it should.
 var ErrProof = errors.New("the receipt does not hold")
@@ -28,6 +28,8 @@ type Proof struct {
 	Extra      []byte        // not vouched for by anything
 	Path       []merkle.Hash // from the leaf's sibling up
 	Checkpoint []byte        // a signed note
+
+	line int // of the text it was parsed from, where the path begins; 0 if it was not
 }
 
 // AppendTo appends p's text to dst.
@@ -81,6 +83,7 @@ func ParseProof(text []byte) (Proof, error) {
 	if p.Index, err = parseDecimal(index); err != nil {
 		return bad("index and a number")
 	}
+	p.line = number + 1
 	for {
 		if line, ok = next(); !ok {
 			return bad("a hash, or an empty line")
@@ -113,10 +116,25 @@ func (p Proof) Verify(leaf []byte, verifier note.Verifier) (Checkpoint, error) {
 func (p Proof) VerifyHash(leaf merkle.Hash, verifier note.Verifier) (Checkpoint, error) {
 	c, err := ParseCheckpoint(p.Checkpoint, verifier)
 	if err != nil {
-		return Checkpoint{}, err
+		return Checkpoint{}, fmt.Errorf("the checkpoint%s: %w", p.lines(p.line+len(p.Path)+1, bytes.Count(p.Checkpoint, []byte("\n"))), err)
+	}
+	if p.Index >= c.Size {
+		return Checkpoint{}, fmt.Errorf("%w: entry %d%s is beyond the %d entries of the checkpoint", ErrProof, p.Index, p.lines(p.line-1, 1), c.Size)
 	}
 	if err := merkle.VerifyInclusion(p.Path, p.Index, c.Size, c.Root, leaf); err != nil {
-		return Checkpoint{}, fmt.Errorf("%w: entry %d is not under the checkpoint of size %d, or is not these bytes", ErrProof, p.Index, c.Size)
+		return Checkpoint{}, fmt.Errorf("%w: the path%s does not lead from entry %d, if this is it, to the root%s",
+			ErrProof, p.lines(p.line, len(p.Path)), p.Index, p.lines(p.line+len(p.Path)+3, 1))
 	}
 	return c, nil
+}
+
+// lines says where in the parsed text something stands.
+func (p Proof) lines(first, count int) string {
+	switch {
+	case p.line == 0 || count == 0:
+		return ""
+	case count == 1:
+		return fmt.Sprintf(" (line %d)", first)
+	}
+	return fmt.Sprintf(" (lines %d to %d)", first, first+count-1)
 }

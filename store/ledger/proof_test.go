@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,6 +97,29 @@ func TestChangedReceiptDoesNotHold(t *testing.T) {
 	changed[3] ^= 1
 	if err := check(text, changed, l.Verifier()); !errors.Is(err, ErrProof) || !strings.Contains(err.Error(), "entry 17") {
 		t.Errorf("with another leaf: %v", err)
+	}
+	// The line that is wrong is named, or those of which one is.
+	lines := strings.Split(string(text), "\n")
+	path, checkpoint := "(lines 3 to 11)", "(lines 13 to 17)"
+	for _, tt := range []struct {
+		line     int
+		to, want string
+	}{
+		{2, "index 1790", "entry 1790 (line 2) is beyond the 300 entries"},
+		{2, "index 18", path},
+		{3, lines[3], path},
+		{11, lines[3], path},
+		{12, "x", "line 12"},
+		{13, "kaizen.test/other", checkpoint},
+		{14, "301", checkpoint},
+		{15, lines[3], checkpoint},
+		{17, strings.Replace(lines[16], "A", "B", 1), checkpoint},
+	} {
+		edited := slices.Clone(lines)
+		edited[tt.line-1] = tt.to
+		if err := check([]byte(strings.Join(edited, "\n")), leaf, l.Verifier()); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("line %d changed from %q to %q: %v, want %q", tt.line, lines[tt.line-1], tt.to, err, tt.want)
+		}
 	}
 	other, err := newKey(origin)
 	if err != nil {

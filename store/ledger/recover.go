@@ -173,29 +173,8 @@ func (l *Ledger) resume(signed []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 	}
-	l.seq.tree, err = merkle.Resume(c.Size, func(index uint64) (merkle.Hash, error) {
-		value, closer, err := l.db.Get(store.AppendEntryKey(nil, index))
-		if err != nil {
-			return merkle.Hash{}, readError(fmt.Sprintf("entry %d", index), err)
-		}
-		defer closer.Close()
-		e, err := parseEntry(value)
-		if err != nil {
-			return merkle.Hash{}, fmt.Errorf("entry %d: %w", index, err)
-		}
-		return merkle.LeafHash(e.prefixed), nil
-	}, func(level int, n uint64) ([]merkle.Hash, error) {
-		data, err := readTile(l.db, level, n)
-		if err != nil {
-			return nil, err
-		}
-		return merkle.ParseTile(data, merkle.TileWidth)
-	})
-	if err != nil {
+	if l.seq.tree, err = resumeTree(l.db, c); err != nil {
 		return err
-	}
-	if root := l.seq.tree.Root(); root != c.Root {
-		return fmt.Errorf("%w: its entries up to %d give the root %s, signed was %s", store.ErrCorrupt, c.Size, root, c.Root)
 	}
 	if c.Size > 0 {
 		err := eachEntry(l.db, c.Size-1, c.Size, func(_ uint64, e stored) error {
@@ -215,6 +194,35 @@ func (l *Ledger) resume(signed []byte) error {
 	}
 	l.head.Store(&head{Checkpoint: c, note: signed, edge: l.seq.tree.Edge()})
 	return nil
+}
+
+// resumeTree rebuilds the tree that c was signed over and holds it against c.
+func resumeTree(db *store.DB, c Checkpoint) (*merkle.Tree, error) {
+	tree, err := merkle.Resume(c.Size, func(index uint64) (merkle.Hash, error) {
+		value, closer, err := db.Get(store.AppendEntryKey(nil, index))
+		if err != nil {
+			return merkle.Hash{}, readError(fmt.Sprintf("entry %d", index), err)
+		}
+		defer closer.Close()
+		e, err := parseEntry(value)
+		if err != nil {
+			return merkle.Hash{}, fmt.Errorf("entry %d: %w", index, err)
+		}
+		return merkle.LeafHash(e.prefixed), nil
+	}, func(level int, n uint64) ([]merkle.Hash, error) {
+		data, err := readTile(db, level, n)
+		if err != nil {
+			return nil, err
+		}
+		return merkle.ParseTile(data, merkle.TileWidth)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if root := tree.Root(); root != c.Root {
+		return nil, fmt.Errorf("%w: its entries up to %d give the root %s, signed was %s", store.ErrCorrupt, c.Size, root, c.Root)
+	}
+	return tree, nil
 }
 
 // checkGuard compares the store with the last head known to have been signed.

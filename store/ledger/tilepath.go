@@ -118,12 +118,3 @@ func digits(b []byte) bool {
 	}
 	return true
 }
-
-// Read returns the bytes of the resource that p names, of any width that the
-// current size covers. Errors: ErrNotFound, store.ErrCorrupt.
-func (l *Ledger) Read(p TilePath) ([]byte, error) {
-	if p.Entries {
-		return l.Bundle(p.N, p.Width)
-	}
-	return l.Tile(p.Level, p.N, p.Width)
-}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/kaizen-os/deliberation/store/merkle"
@@ -67,7 +68,7 @@ func TestTilePathsRefused(t *testing.T) {
 }
 
 func TestReadOfWhatTheLedgerHasNot(t *testing.T) {
-	l := open(t, config(nil))
+	l := open(t, config(vfs.NewMem()))
 	addMany(t, l, 300)
 	for _, p := range []TilePath{
 		{N: 1, Width: 45}, {N: 1, Width: 256}, {N: 2, Width: 1}, {Level: 1, Width: 2}, {Level: 2, Width: 1}, {Level: 63, Width: 1},
