@@ -71,6 +71,7 @@ type Gateway struct {
 	view       atomic.Pointer[view]
 	settings   sync.Mutex     // held while settings are applied, one at a time
 	background sync.WaitGroup // completions and cache hits being recorded
+	bundling   chan struct{}  // held by who puts an entry bundle together
 	draining   atomic.Bool    // Shutdown has begun: nobody should send more
 	stop       chan struct{}  // closed when the gateway drains
 	stopping   sync.Once      // Shutdown
@@ -101,6 +102,7 @@ func New(cfg Config) (*Gateway, error) {
 	g := &Gateway{
 		book: cfg.Book, ledger: cfg.Ledger, vault: cfg.Vault, fan: cfg.Fan, scorer: cfg.Scorer, charterDigest: cfg.Scorer.Charter().Digest(),
 		log: cfg.Logger, admission: newAdmission(cfg.InFlight), steward: cfg.StewardKey, stop: make(chan struct{}),
+		bundling: make(chan struct{}, maxBundles),
 	}
 	var err error
 	if g.telemetry, err = newTelemetry(cfg.Tracer, cfg.Meter, g); err != nil {

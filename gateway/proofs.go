@@ -3,6 +3,8 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -37,24 +39,61 @@ func (g *Gateway) getDeliberation(ctx *fasthttp.RequestCtx, k *caller) error {
 }
 
 // getReceipt serves GET /v1/deliberations/{id}/receipt, to the owner and to
-// stewards.
+// stewards: the path from the proof to a signed tree head, with the proof itself
+// beside it, so that it can be checked offline. Texts come with it only where
+// open=prompt,answer,reply/0 asks for them, each with the salt of its commitment.
 func (g *Gateway) getReceipt(ctx *fasthttp.RequestCtx, k *caller) error {
 	p, receipt, err := g.readProof(pathID(ctx))
 	if err != nil {
 		return err
 	}
-	if said, err := g.textsFor(p, k); err != nil {
+	said, err := g.textsFor(p, k)
+	if err != nil {
 		return err
-	} else if said == nil && k.Role != RoleSteward {
+	}
+	if said == nil && k.Role != RoleSteward {
 		return errNotFound
 	}
-	text, err := g.ledger.Proof(receipt.Index)
+	leaf, err := g.ledger.Entry(receipt.Index)
 	if err != nil {
 		return fmt.Errorf("receipt of %s: %w", p.ID, err)
 	}
-	ctx.SetContentType("text/plain; charset=utf-8")
+	d := quorum.Disclosure{Entry: leaf}
+	if open := string(ctx.QueryArgs().Peek("open")); open != "" {
+		if d.Opened, err = openings(said, open); err != nil {
+			return err
+		}
+	}
+	text, err := g.ledger.ProofWith(receipt.Index, d.AppendTo(nil))
+	if err != nil {
+		return fmt.Errorf("receipt of %s: %w", p.ID, err)
+	}
+	ctx.SetContentType(contentText)
 	ctx.SetBody(text)
 	return nil
+}
+
+// openings are the texts that a list of field names asks to show.
+func openings(said *texts, list string) ([]quorum.Opening, error) {
+	refused := func(problem string) error {
+		return &wire.Error{Code: wire.InvalidValue, Message: "not all of this can be opened", Details: []wire.Detail{{Field: "open", Problem: problem}}}
+	}
+	if said == nil {
+		return nil, refused("the texts of this deliberation are no longer kept")
+	}
+	committed := said.committed()
+	var opened []quorum.Opening
+	for name := range strings.SplitSeq(list, ",") {
+		text, ok := committed[name]
+		if !ok {
+			return nil, refused(fmt.Sprintf("%.40q is none of its texts: %s", name, strings.Join(slices.Sorted(maps.Keys(committed)), ", ")))
+		}
+		if slices.ContainsFunc(opened, func(o quorum.Opening) bool { return o.Field == name }) {
+			return nil, refused(fmt.Sprintf("%q is there twice", name))
+		}
+		opened = append(opened, quorum.Opening{Field: name, Salt: said.seed.Salt(name), Text: text})
+	}
+	return opened, nil
 }
 
 func pathID(ctx *fasthttp.RequestCtx) string {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"crypto/rand"
+	"maps"
 	"strconv"
 
 	"github.com/kaizen-os/deliberation/quorum"
@@ -49,6 +50,16 @@ func (t *texts) commit(field, text string) [32]byte {
 		return [32]byte{}
 	}
 	return commit.Of(commit.V1, t.seed.Salt(field), text)
+}
+
+// committed are the texts that the ledger holds commitments to, by field.
+func (t *texts) committed() map[string]string {
+	all := map[string]string{fieldPrompt: t.prompt, fieldAnswer: t.answer, fieldClient: t.owner}
+	for i := range t.replies {
+		all[numbered(fieldReply, i)], all[numbered(fieldRationale, i)] = t.replies[i], t.rationales[i]
+	}
+	maps.DeleteFunc(all, func(_, text string) bool { return text == "" })
+	return all
 }
 
 // tag stands for a canonical answer or a matched span: equal for equal texts

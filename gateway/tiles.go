@@ -17,6 +17,10 @@ const (
 	contentText  = "text/plain; charset=utf-8"
 	contentBytes = "application/octet-stream"
 
+	// maxBundles is how many entry bundles are put together, and zipped, at once: one
+	// may be 16 MiB, and anybody may ask. Who needs more serves an export.
+	maxBundles = 4
+
 	// What a tile path names never changes. The checkpoint does, with each batch.
 	cacheForever = "public, max-age=31536000, immutable"
 	cacheBriefly = "public, max-age=1"
@@ -42,7 +46,15 @@ func (g *Gateway) getLedgerKey(ctx *fasthttp.RequestCtx) error {
 // that the ledger's size covers.
 func (g *Gateway) getTile(ctx *fasthttp.RequestCtx) error {
 	rest, _ := ctx.UserValue("path").(string)
-	data, p, err := g.readTile("tile/" + rest)
+	p, err := parseTilePath("tile/" + rest)
+	if err == nil && p.Entries {
+		g.bundling <- struct{}{}
+		defer func() { <-g.bundling }()
+	}
+	var data []byte
+	if err == nil {
+		data, err = g.readTile(p)
+	}
 	if err != nil {
 		ctx.Response.Header.Set(fasthttp.HeaderCacheControl, cacheNever)
 		return err
@@ -62,18 +74,22 @@ func (g *Gateway) getTile(ctx *fasthttp.RequestCtx) error {
 	return nil
 }
 
-func (g *Gateway) readTile(path string) ([]byte, ledger.TilePath, error) {
+func parseTilePath(path string) (ledger.TilePath, error) {
 	p, err := ledger.ParseTilePath([]byte(path))
 	if err != nil {
-		return nil, p, &wire.Error{Code: wire.InvalidValue, Message: "this names no tile of a ledger",
+		return p, &wire.Error{Code: wire.InvalidValue, Message: "this names no tile of a ledger",
 			Details: []wire.Detail{{Field: "path", Problem: "want tile/LEVEL/N[.p/W] or tile/entries/N[.p/W], N as in x001/x234/067"}}}
 	}
+	return p, nil
+}
+
+func (g *Gateway) readTile(p ledger.TilePath) ([]byte, error) {
 	data, err := g.ledger.Read(p)
 	if errors.Is(err, ledger.ErrNotFound) {
-		return nil, p, refuse(wire.NotFound, fmt.Sprintf("the ledger has no %s: it has %d entries", p, g.ledger.Size()))
+		return nil, refuse(wire.NotFound, fmt.Sprintf("the ledger has no %s: it has %d entries", p, g.ledger.Size()))
 	}
 	if err != nil {
-		return nil, p, fmt.Errorf("read %s: %w", p, err)
+		return nil, fmt.Errorf("read %s: %w", p, err)
 	}
-	return data, p, nil
+	return data, nil
 }

@@ -22,6 +22,7 @@ const (
 	TypeCompanion    RecordType = "companion.founded"
 	TypeWithdrawal   RecordType = "companion.withdrawn"
 	TypePolicy       RecordType = "policy.activated"
+	TypeRekeying     RecordType = "ledger.rekeyed"
 )
 
 const (
@@ -141,6 +142,8 @@ func ParseRecord(leaf []byte) (rec Record, at int64, err error) {
 		rec, at = readWithdrawal(p, subjects)
 	case TypePolicy:
 		rec, at = readActivation(p, subjects)
+	case TypeRekeying:
+		rec, at = readRekeying(p, subjects)
 	default:
 		return nil, 0, fmt.Errorf("%w: %q", ErrRecordType, kind)
 	}

@@ -60,6 +60,7 @@ func sampleRecords() []Record {
 		&Founding{"operator", c},
 		&Withdrawal{"operator", "AUREA", "no longer configured"},
 		&Activation{"operator", DefaultPolicy()},
+		&Rekeying{"kaizen.example.org/ledger+b108ba7d+AQIDBA=="},
 	}
 }
 

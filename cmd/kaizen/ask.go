@@ -71,6 +71,7 @@ type askOptions struct {
 	options  []string
 	deadline time.Duration
 	json     bool
+	sealed   bool // the receipt, without texts
 }
 
 // newAskCommand is "kaizen ask". Errors of its command line are exitErrors with
@@ -111,7 +112,8 @@ not carried (contested, lost, inquorate, refused, pending or expired).`,
 	f.StringVar(&o.wait, "wait", "", "decided, likely or all (default decided)")
 	f.DurationVar(&o.deadline, "deadline", 0, "the most it may take, such as 5s (default 20s)")
 	f.BoolVar(&o.json, "json", false, "print the gateway's JSON as it is")
-	f.StringVar(&o.receipt, "receipt", "", "save the receipt to this file")
+	f.StringVar(&o.receipt, "receipt", "", "save the receipt to this file, with the prompt and the answer, so that you can prove both to others")
+	f.BoolVar(&o.sealed, "sealed", false, "with --receipt: without prompt and answer")
 	return cmd
 }
 
@@ -158,10 +160,11 @@ func ask(cmd *cobra.Command, args []string, o *askOptions) error {
 		return fmt.Errorf("write the verdict: %w", err)
 	}
 	if o.receipt != "" {
-		if err := saveReceipt(ctx, c, v, o.receipt); err != nil {
+		opened, err := saveReceipt(ctx, c, v, o)
+		if err != nil {
 			return err
 		}
-		fmt.Fprintln(errOut, "receipt saved to", o.receipt)
+		fmt.Fprintf(errOut, "receipt saved to %s%s\n", o.receipt, opened)
 	}
 	if v.Status != "carried" {
 		return &exitError{Code: exitNotCarried}
@@ -183,6 +186,9 @@ func (o *askOptions) request(args []string, stdin io.Reader) (*wire.Request, err
 	if strings.TrimSpace(prompt) == "" {
 		return nil, &exitError{exitUsage, errors.New("the prompt is empty")}
 	}
+	if o.sealed && o.receipt == "" {
+		return nil, &exitError{exitUsage, errors.New("--sealed is for --receipt")}
+	}
 	if o.deadline < 0 || o.deadline > 0 && o.deadline < time.Millisecond {
 		return nil, &exitError{exitUsage, fmt.Errorf("--deadline %s: want at least 1ms", o.deadline)}
 	}
@@ -202,18 +208,33 @@ func (o *askOptions) request(args []string, stdin io.Reader) (*wire.Request, err
 	}, nil
 }
 
-func saveReceipt(ctx context.Context, c *apiClient, v *wire.Deliberation, path string) error {
+// saveReceipt writes the receipt where o says, and tells what texts are in it.
+// The salts of prompt and answer can be had only while the gateway keeps the
+// texts, so they are asked for now.
+func saveReceipt(ctx context.Context, c *apiClient, v *wire.Deliberation, o *askOptions) (opened string, err error) {
 	if v.Proof.Receipt == "" {
-		return errors.New("the verdict names no receipt to save")
+		return "", errors.New("the verdict names no receipt to save")
 	}
-	receipt, err := c.get(ctx, v.Proof.Receipt)
+	var fields []string
+	if !o.sealed {
+		fields = append(fields, "prompt")
+		if v.Answer != "" {
+			fields = append(fields, "answer")
+		}
+		opened = ", with " + strings.Join(fields, " and ") + " in it"
+	}
+	path := v.Proof.Receipt
+	if len(fields) > 0 {
+		path += "?open=" + strings.Join(fields, ",")
+	}
+	receipt, err := c.get(ctx, path)
 	if err != nil {
-		return fmt.Errorf("fetch the receipt: %w", err)
+		return "", fmt.Errorf("fetch the receipt: %w", err)
 	}
-	if err := os.WriteFile(path, receipt, 0o644); err != nil {
-		return fmt.Errorf("save the receipt: %w", err)
+	if err := os.WriteFile(o.receipt, receipt, 0o600); err != nil {
+		return "", fmt.Errorf("save the receipt: %w", err)
 	}
-	return nil
+	return opened, nil
 }
 
 func isTerminal(w io.Writer) bool {

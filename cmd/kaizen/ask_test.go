@@ -309,7 +309,7 @@ func TestAskReceipt(t *testing.T) {
 				t.Errorf("GET %s with %q", r.URL.Path, r.Header.Get("Authorization"))
 			}
 			w.Header().Set("Content-Type", "text/plain")
-			fmt.Fprint(w, "c2sp.org/tlog-proof@v1\n")
+			fmt.Fprintf(w, "c2sp.org/tlog-proof@v1\n%s\n", r.URL.RawQuery)
 			return
 		}
 		answer(200, carried)(w, r)
@@ -319,14 +319,25 @@ func TestAskReceipt(t *testing.T) {
 	if err := os.WriteFile(keyFile, []byte(secretValue+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, errOut, code := runAsk(t, handler, "", "hi", "--receipt", path, "--key", "file:"+keyFile)
-	if code != exitCarried || errOut != "receipt saved to "+path+"\n" {
-		t.Errorf("exit code %d, %q", code, errOut)
+	for _, tt := range []struct {
+		flags       []string
+		asked, says string
+	}{
+		{nil, "open=prompt,answer", ", with prompt and answer in it"},
+		{[]string{"--sealed"}, "", ""},
+	} {
+		_, errOut, code := runAsk(t, handler, "", append([]string{"hi", "--receipt", path, "--key", "file:" + keyFile}, tt.flags...)...)
+		if code != exitCarried || errOut != "receipt saved to "+path+tt.says+"\n" {
+			t.Errorf("%q: exit code %d, %q", tt.flags, code, errOut)
+		}
+		if saved, err := os.ReadFile(path); err != nil || string(saved) != "c2sp.org/tlog-proof@v1\n"+tt.asked+"\n" {
+			t.Errorf("%q: saved %q, %v", tt.flags, saved, err)
+		}
 	}
-	if saved, err := os.ReadFile(path); err != nil || string(saved) != "c2sp.org/tlog-proof@v1\n" {
-		t.Errorf("saved %q, %v", saved, err)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("a receipt with texts in it has mode %v, %v", info.Mode(), err)
 	}
-	_, errOut, code = runAsk(t, handler, "", "hi", "--receipt", filepath.Join(dir, "no", "such", "folder"), "--key", "file:"+keyFile)
+	_, errOut, code := runAsk(t, handler, "", "hi", "--receipt", filepath.Join(dir, "no", "such", "folder"), "--key", "file:"+keyFile)
 	if code != exitFailed || !strings.Contains(errOut, "save the receipt: ") {
 		t.Errorf("exit code %d, %q", code, errOut)
 	}

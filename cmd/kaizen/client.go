@@ -57,7 +57,7 @@ func (c *apiClient) deliberate(ctx context.Context, r *wire.Request) (body []byt
 	return body, v, nil
 }
 
-// get fetches what is at path on the gateway.
+// get fetches what is at path, which may have a query, on the gateway.
 func (c *apiClient) get(ctx context.Context, path string) ([]byte, error) {
 	return c.do(ctx, http.MethodGet, path, nil)
 }
@@ -65,7 +65,10 @@ func (c *apiClient) get(ctx context.Context, path string) ([]byte, error) {
 // do sends one request and gives the body of its answer. An answer that is an
 // error, by its body or by its status, becomes one.
 func (c *apiClient) do(ctx context.Context, method, path string, body []byte) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.base.JoinPath(path).String(), bytes.NewReader(body))
+	path, query, _ := strings.Cut(path, "?")
+	at := c.base.JoinPath(path)
+	at.RawQuery = query
+	req, err := http.NewRequestWithContext(ctx, method, at.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ Start with:  kaizen serve      and in another terminal:  kaizen ask "What is 17 
 		return nil
 	}
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	root.AddCommand(newServeCommand(), newAskCommand(), newVerifyCommand(), newScoreCommand(), newKeygenCommand(), newSimCommand(), newBenchCommand(), newEvalCommand())
+	root.AddCommand(newServeCommand(), newAskCommand(), newVerifyCommand(), newLedgerCommand(), newScoreCommand(), newKeygenCommand(), newSimCommand(), newBenchCommand(), newEvalCommand())
 	return root.ExecuteContext(ctx)
 }
 

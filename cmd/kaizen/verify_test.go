@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,7 +33,7 @@ func newHistory(t *testing.T) *history {
 	first := s.mustAsk("", `{"prompt":"What is 17 * 23?","kind":"number"}`)
 	s.mustAsk("", `{"prompt":"Is 1009 a prime number?","kind":"vote"}`)
 	s.mustAsk("", `{"prompt":"Why is the sky blue?","kind":"text","wait":"all"}`)
-	h := &history{data: s.data(), receipt: s.get(first.Proof.Receipt, "", http.StatusOK), index: first.Proof.Index,
+	h := &history{data: s.data(), receipt: s.get(first.Proof.Receipt+"?open=prompt,answer", "", http.StatusOK), index: first.Proof.Index,
 		key: strings.TrimSpace(string(s.get("/ledger/key", "", http.StatusOK)))}
 
 	if out, errOut, code := runProgram(t, "", nil, "verify", h.data); code != exitFailed || out != "" || !strings.Contains(errOut, "in use by a running gateway: stop it first") {
@@ -109,7 +110,7 @@ func TestVerifyFindsWhatWasChanged(t *testing.T) {
 			}
 			rest[0] = '1' + (rest[0]-'0')%9 // another digit; rest is in value
 			b.Set(entry, value, nil)
-		}, "root"},
+		}, "not those that ledger.guard holds a signature over"},
 		{"a status that there is not", func(b *pebble.Batch, get func([]byte) []byte) {
 			b.Set(entry, bytes.Replace(get(entry), []byte(`"status":"carried"`), []byte(`"status":"married"`), 1), nil)
 		}, "not a ledger record"},
@@ -267,7 +268,7 @@ func TestVerifyKeys(t *testing.T) {
 	}
 	other := newHistory(t)
 	wantRefusal(t, h.data, "not a checkpoint of this ledger", "--key", other.key)
-	wantRefusal(t, t.TempDir(), "no data folder of a gateway")
+	wantRefusal(t, t.TempDir(), "holds no ledger")
 	if _, errOut, code := runProgram(t, "", nil, "verify", filepath.Join(h.data, "none")); code != exitFailed || strings.Count(errOut, "\n") != 1 {
 		t.Errorf("a path that is not there: exit code %d, %q", code, errOut)
 	}
@@ -286,7 +287,26 @@ func TestVerifyReceipt(t *testing.T) {
 		return path
 	}
 	leaves := h.leaves(t)
+	proof, err := ledger.ParseProof(h.receipt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	withExtra := func(extra []byte) []byte {
+		changed := proof
+		changed.Extra = extra
+		return changed.AppendTo(nil)
+	}
+	with := func(d quorum.Disclosure) []byte { return withExtra(d.AppendTo(nil)) }
+	own, err := quorum.ParseDisclosure(proof.Extra)
+	if err != nil || len(own.Opened) != 2 {
+		t.Fatalf("the receipt discloses %+v, %v", own, err)
+	}
+	lied := *own
+	lied.Opened = slices.Clone(own.Opened)
+	lied.Opened[1].Text = "OK"
+	h.receipt = withExtra(nil)
 	receipt := file("receipt.txt", h.receipt)
+	opened, sealed := file("opened.txt", with(*own)), file("sealed.txt", with(quorum.Disclosure{Entry: own.Entry}))
 	entry, another := file("entry", leaves[h.index]), file("another", leaves[0])
 	spoilt := bytes.Clone(h.receipt)
 	at := bytes.IndexByte(spoilt, '\n') + len("\nindex ") + 4
@@ -305,6 +325,15 @@ func TestVerifyReceipt(t *testing.T) {
 	}{
 		{"with its entry", []string{receipt, "--key", h.key, "--entry", entry}, 0, "OK\n"},
 		{"without the entry", []string{receipt, "--key", h.key}, 0, "give --leaf HASH or --entry FILE"},
+		{"its entry in it", []string{sealed, "--key", h.key}, 0, "no text is opened in it\nentry " + fmt.Sprint(h.index)},
+		{"prompt and answer in it", []string{opened, "--key", h.key}, 0, "prompt, as the entry commits to it:\n  > What is 17 * 23?\nanswer, as the entry commits to it:\n  > "},
+		{"its entry in it and given", []string{opened, "--key", h.key, "--entry", entry}, 0, "OK\n"},
+		{"its entry in it, and its leaf hash", []string{opened, "--key", h.key, "--leaf", leafHash(leaves[h.index])}, 0, "OK\n"},
+		{"its entry in it, and another given", []string{opened, "--key", h.key, "--entry", another}, exitFailed, "the entry in it (line 2) is not the one in"},
+		{"its entry in it, and another leaf hash", []string{opened, "--key", h.key, "--leaf", leafHash(leaves[0])}, exitFailed, "(line 2) does not have the hash"},
+		{"another entry in it", []string{file("other.txt", with(quorum.Disclosure{Entry: leaves[0]})), "--key", h.key}, exitFailed, "the path (lines 4 to"},
+		{"an answer that was not given", []string{file("lied.txt", with(lied)), "--key", h.key}, exitFailed, "commits to another answer"},
+		{"something else in it", []string{file("junk.txt", withExtra([]byte("junk"))), "--key", h.key}, exitFailed, "extra (line 2)"},
 		{"with the answer's leaf hash", []string{receipt, "--key", h.key, "--leaf", leafHash(leaves[h.index])}, 0, "OK\n"},
 		{"another leaf hash", []string{receipt, "--key", h.key, "--leaf", leafHash(leaves[0])}, exitFailed, "receipt.txt"},
 		{"half a leaf hash", []string{receipt, "--key", h.key, "--leaf", "AAAA"}, exitUsage, "--leaf"},

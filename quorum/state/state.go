@@ -60,7 +60,7 @@ func (s *State) Apply(at int64, rec quorum.Record) (*State, error) {
 		if r.Observed {
 			next.Roster = agree(s, r.Kind, r.Ballots)
 		}
-	case *quorum.CacheHits:
+	case *quorum.CacheHits, *quorum.Rekeying:
 	default:
 		return nil, fmt.Errorf("%w: %w: %s", ErrFold, quorum.ErrRecordType, rec.Type())
 	}

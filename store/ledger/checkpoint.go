@@ -32,8 +32,8 @@ func (c Checkpoint) text() string {
 }
 
 // Sign returns c as a signed note.
-func (c Checkpoint) Sign(signer note.Signer) ([]byte, error) {
-	return note.Sign(&note.Note{Text: c.text()}, signer)
+func (c Checkpoint) Sign(signers ...note.Signer) ([]byte, error) {
+	return note.Sign(&note.Note{Text: c.text()}, signers...)
 }
 
 // ParseCheckpoint reads a signed checkpoint and checks the signature of

@@ -68,7 +68,7 @@ func parseKey(text string) (*key, error) {
 // key's name is the origin; origin "" takes the key's.
 func loadKey(dir, origin string, create bool) (*key, error) {
 	path := filepath.Join(dir, KeyFile)
-	text, err := store.ReadSecret(path)
+	k, err := readKey(path)
 	if errors.Is(err, fs.ErrNotExist) && create {
 		fresh, err := newKey(origin)
 		if err != nil {
@@ -77,18 +77,29 @@ func loadKey(dir, origin string, create bool) (*key, error) {
 		if err := store.CreateSecret(path, []byte(fresh)); err != nil {
 			return nil, err
 		}
-		text = []byte(fresh)
+		if k, err = parseKey(fresh); err != nil {
+			return nil, err
+		}
 	} else if err != nil {
+		return nil, err
+	}
+	if origin != "" && k.Name() != origin {
+		return nil, fmt.Errorf("ledger key %s is %q's, the ledger is %q: use the key's name as origin, or the origin's key", path, k.Name(), origin)
+	}
+	return k, k.publish(dir)
+}
+
+// readKey reads a signing key's file.
+func readKey(path string) (*key, error) {
+	text, err := store.ReadSecret(path)
+	if err != nil {
 		return nil, fmt.Errorf("ledger key: %w", err)
 	}
 	k, err := parseKey(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("ledger key %s: %w", path, err)
 	}
-	if origin != "" && k.Name() != origin {
-		return nil, fmt.Errorf("ledger key %s is %q's, the ledger is %q: use the key's name as origin, or the origin's key", path, k.Name(), origin)
-	}
-	return k, k.publish(dir)
+	return k, nil
 }
 
 // publish writes ledger.pub, unless it is there.

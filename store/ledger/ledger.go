@@ -91,6 +91,7 @@ type Ledger struct {
 	log       *slog.Logger
 	db        *store.DB
 	key       *key
+	next      *key // signs too, while the key is being replaced; else nil
 	telemetry *telemetry
 	head      atomic.Pointer[head]
 
@@ -116,6 +117,13 @@ type Ledger struct {
 
 // Verifier checks what this ledger signs.
 func (l *Ledger) Verifier() note.Verifier { return l.key.verifier }
+
+func (l *Ledger) signers() []note.Signer {
+	if l.next != nil {
+		return []note.Signer{l.key, l.next}
+	}
+	return []note.Signer{l.key}
+}
 
 // VerifierKey is that key in note form, as in ledger.pub.
 func (l *Ledger) VerifierKey() string { return l.key.vkey }
@@ -263,7 +271,10 @@ func (l *Ledger) Entry(index uint64) ([]byte, error) {
 // Proof is the receipt of the entry at index, under the latest checkpoint, as
 // c2sp.org/tlog-proof@v1 text. Every hash in it was checked against the signed
 // root. Errors: ErrNotFound, store.ErrCorrupt.
-func (l *Ledger) Proof(index uint64) ([]byte, error) {
+func (l *Ledger) Proof(index uint64) ([]byte, error) { return l.ProofWith(index, nil) }
+
+// ProofWith is Proof with extra data, which nothing in it vouches for.
+func (l *Ledger) ProofWith(index uint64, extra []byte) ([]byte, error) {
 	h := l.head.Load()
 	if index >= h.Size {
 		return nil, fmt.Errorf("%w: entry %d of %d", ErrNotFound, index, h.Size)
@@ -272,7 +283,7 @@ func (l *Ledger) Proof(index uint64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: proof of entry %d: %w", store.ErrCorrupt, index, err)
 	}
-	return Proof{Index: index, Path: path, Checkpoint: h.note}.AppendTo(nil), nil
+	return Proof{Index: index, Extra: extra, Path: path, Checkpoint: h.note}.AppendTo(nil), nil
 }
 
 // Consistency is the proof that the ledger of old entries is the start of the

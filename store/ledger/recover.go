@@ -35,6 +35,9 @@ func Open(cfg Config) (*Ledger, error) {
 	if l.telemetry, err = newTelemetry(l.cfg.Meter, l); err != nil {
 		return nil, errors.Join(err, l.db.Close())
 	}
+	if err := l.signWithNext(); err != nil {
+		return nil, errors.Join(err, l.telemetry.close(), l.db.Close())
+	}
 	go l.run()
 	go l.keepGuard()
 	return l, nil

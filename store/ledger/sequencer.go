@@ -205,7 +205,7 @@ func (l *Ledger) stage(batch []*pending, at int64) (staged, error) {
 		p.receipt.Size = h.Size
 	}
 	var err error
-	if h.note, err = h.Sign(l.key); err != nil {
+	if h.note, err = h.Sign(l.signers()...); err != nil {
 		return staged{}, fmt.Errorf("sign checkpoint of size %d: %w", h.Size, err)
 	}
 	if err := b.Set(store.AppendCheckpointKey(nil), h.note, nil); err != nil {

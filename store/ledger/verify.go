@@ -19,6 +19,18 @@ func ReadVerifier(dir string, fs vfs.FS) (note.Verifier, error) {
 	if fs == nil {
 		fs = vfs.Default
 	}
+	text, err := readPublicKey(fs, dir)
+	if err != nil {
+		return nil, err
+	}
+	v, err := note.NewVerifier(string(bytes.TrimSpace(text)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", fs.PathJoin(dir, PubFile), err)
+	}
+	return v, nil
+}
+
+func readPublicKey(fs vfs.FS, dir string) ([]byte, error) {
 	path := fs.PathJoin(dir, PubFile)
 	f, err := fs.Open(path)
 	if err != nil {
@@ -30,22 +42,19 @@ func ReadVerifier(dir string, fs vfs.FS) (note.Verifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	v, err := note.NewVerifier(string(bytes.TrimSpace(buf[:n])))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return v, nil
+	return buf[:n], nil
 }
 
 // Verify re-reads the whole ledger in the data folder dir, which no process may
 // hold open: the checkpoint's signature, every entry's hash, every tile, the
 // root, the order of times, and the names both ways. It changes nothing. visit,
-// if set, is given each entry in order; its slices are valid during the call.
+// if set, is given each entry in order; its slices are valid during the call. The
+// ledger must begin with what the earlier checkpoints were signed over.
 //
 // It returns the checkpoint that all agrees with, or the first thing wrong:
 // store.ErrCorrupt, ErrCheckpoint, store.ErrLocked, fs.ErrNotExist, or visit's
 // error with the index. Cost: one pass, memory does not grow with size.
-func Verify(dir string, fs vfs.FS, verifier note.Verifier, visit func(index uint64, at int64, leaf []byte) error) (c Checkpoint, err error) {
+func Verify(dir string, fs vfs.FS, verifier note.Verifier, visit func(index uint64, at int64, leaf []byte) error, earlier ...Earlier) (c Checkpoint, err error) {
 	if fs == nil {
 		fs = vfs.Default
 	}
@@ -65,12 +74,15 @@ func Verify(dir string, fs vfs.FS, verifier note.Verifier, visit func(index uint
 	if c, err = ParseCheckpoint(signed, verifier); err != nil {
 		return Checkpoint{}, err
 	}
-	v := verification{db: db, visit: visit}
+	v := verification{db: db, visit: visit, trail: NewTrail(earlier...)}
 	if err := v.entries(c.Size); err != nil {
 		return Checkpoint{}, err
 	}
 	if root := v.tree.Root(); root != c.Root {
 		return Checkpoint{}, fmt.Errorf("%w: the %d entries give the root %s, signed is %s", store.ErrCorrupt, c.Size, root, c.Root)
+	}
+	if err := v.trail.End(c.Size); err != nil {
+		return Checkpoint{}, err
 	}
 	if err := v.noOther("tile", store.Tiles(), v.tiles); err != nil {
 		return Checkpoint{}, err
@@ -86,6 +98,7 @@ type verification struct {
 	db    *store.DB
 	visit func(uint64, int64, []byte) error
 	tree  merkle.Tree
+	trail *Trail
 	tiles uint64 // full tiles seen, each equal to the stored one
 	names uint64 // named entries seen, each in the index
 	last  int64
@@ -105,10 +118,16 @@ func (v *verification) entries(size uint64) error {
 		}
 		v.tiles++
 	}
+	if err := v.trail.Pass(&v.tree); err != nil {
+		return err
+	}
 	err := eachEntry(v.db, 0, size, func(index uint64, e stored) error {
 		v.tree.Append(merkle.LeafHash(e.prefixed), full)
 		if bad != nil {
 			return bad
+		}
+		if err := v.trail.Pass(&v.tree); err != nil {
+			return err
 		}
 		if e.at < v.last {
 			return fmt.Errorf("%w: entry %d is of %d, before the entry it follows, of %d", store.ErrCorrupt, index, e.at, v.last)

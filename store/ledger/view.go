@@ -64,6 +64,8 @@ func (v view) read(p TilePath) ([]byte, error) {
 // nothing and changes nothing, and needs no key but the public one.
 type Reader struct {
 	view
+	fs  vfs.FS
+	dir string
 }
 
 // OpenReader opens the ledger in the data folder dir for reading, after the same
@@ -81,7 +83,7 @@ func OpenReader(dir string, fs vfs.FS, verifier note.Verifier) (*Reader, error) 
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open ledger %s: %w", dir, err), db.Close())
 	}
-	return &Reader{view{db, head}}, nil
+	return &Reader{view{db, head}, fs, dir}, nil
 }
 
 // readHead rebuilds the head of the signed checkpoint in db.
@@ -106,6 +108,9 @@ func readHead(db *store.DB, verifier note.Verifier) (*head, error) {
 
 // Checkpoint is the signed tree head, a note.
 func (r *Reader) Checkpoint() []byte { return r.head.note }
+
+// PublicKey is the folder's ledger.pub: one line, the verifier key in note form.
+func (r *Reader) PublicKey() ([]byte, error) { return readPublicKey(r.fs, r.dir) }
 
 // Read returns the bytes of the resource that p names, of any width that the
 // checkpoint's size covers. Errors: ErrNotFound, store.ErrCorrupt.

@@ -71,16 +71,13 @@ func (f Folder) read(name string, most int64) ([]byte, error) {
 }
 
 // A Store is a log in a data folder that no process has open.
-type Store struct {
-	*ledger.Reader
-	PublicKey string // in note form
-}
+type Store struct{ *ledger.Reader }
 
 // Checkpoint is the stored one.
 func (s Store) Checkpoint(context.Context) ([]byte, error) { return s.Reader.Checkpoint(), nil }
 
-// Key is the key it was opened with.
-func (s Store) Key(context.Context) ([]byte, error) { return []byte(s.PublicKey + "\n"), nil }
+// Key is the public key that lies beside the store.
+func (s Store) Key(context.Context) ([]byte, error) { return s.PublicKey() }
 
 // Read reads a tile or bundle.
 func (s Store) Read(_ context.Context, p ledger.TilePath) ([]byte, error) {
