@@ -13,7 +13,7 @@ import (
 )
 
 // rawFile is how far one raw write follows another before they begin anew.
-const rawFile = 32 << 20
+const rawFile = 8 << 20
 
 // rawSyncs writes size bytes and calls fdatasync, one after the other, for
 // duration: the least that keeping an entry can take. The file is filled and
@@ -32,7 +32,7 @@ func rawSyncs(ctx context.Context, dir string, size int, duration time.Duration)
 	if err := f.Sync(); err != nil {
 		return load.Quantiles{}, err
 	}
-	data := []byte(newLeaf(size).text)
+	data, _ := newLeaf(size).appendTo(nil, 0)
 	latencies := load.NewLatencies()
 	end := time.Now().Add(duration)
 	for at := int64(0); ctx.Err() == nil; at += int64(size) {

@@ -78,6 +78,7 @@ type growthTask struct {
 type growthOutcome struct {
 	Size      uint64 // at the end
 	Open      time.Duration
+	OpenCPU   time.Duration // of the whole process meanwhile
 	AfterOpen memory
 	Heap      uint64 // live bytes after the open
 	ProofP50  time.Duration
@@ -88,14 +89,22 @@ type growthOutcome struct {
 
 // do is a child's part. The ledger is opened by itself, with no fold over it.
 func (t growthTask) do(ctx context.Context, dir string, leafBytes int) (g growthOutcome, err error) {
+	cpu, err := cpuTime()
+	if err != nil {
+		return g, err
+	}
 	begin := time.Now()
 	o, err := openOurs(dir, newLeaf(leafBytes))
 	if err != nil {
 		return g, err
 	}
-	g.Open = time.Since(begin)
+	end, err := cpuTime()
+	g.Open, g.OpenCPU = time.Since(begin), end-cpu
 	defer func() { err = errors.Join(err, o.Close()) }()
-	if t.Copy != "" {
+	switch {
+	case err != nil:
+		return g, err
+	case t.Copy != "":
 		return g, copyLedger(o.Ledger, dir, t.Copy)
 	}
 	if g.AfterOpen, err = ownMemory(); err != nil {

@@ -86,9 +86,16 @@ func ratios(a, b *rival) spread {
 	return spreadOf(values)
 }
 
-// rawSync is one raw synced write's median, the lower of the two measurements:
-// in doubt against us.
-func (s *speed) rawSync() time.Duration { return min(s.Before.P50, s.After.P50) }
+// inRawSyncs is our append's median in medians of one raw synced write, taken
+// just before and just after it: the lower, in doubt against us.
+func (g *group) inRawSyncs() spread {
+	mine := g.rival(oursName)
+	values := make([]float64, len(mine.Outcomes))
+	for i, o := range mine.Outcomes {
+		values[i] = float64(o.Window.P50) / float64(max(1, min(g.Raw[i][0].P50, g.Raw[i][1].P50)))
+	}
+	return spreadOf(values)
+}
 
 func (s *speed) group(writers int) *group {
 	i := slices.IndexFunc(s.Groups, func(g group) bool { return g.Writers == writers })
@@ -115,7 +122,7 @@ func (s *speed) goals() (goals []goal) {
 		}
 	}
 	if g := s.group(1); g != nil {
-		q := g.rival(oursName).spread(func(o outcome) float64 { return float64(o.Window.P50) / float64(s.rawSync()) })
+		q := g.inRawSyncs()
 		goals = append(goals, goal{"one writer's append, p50, in raw synced writes, p50", q.median, q.low, q.high, 2, 0, false})
 	}
 	return goals
@@ -204,13 +211,21 @@ func (s *speed) ratioTable() table {
 func (s *speed) diskTable() table {
 	t := table{
 		title:  fmt.Sprintf("Ledger: the disk, writes of %d bytes over a filled file, each with fdatasync", s.Leaf),
-		header: []string{"when", "p50 ms", "p99", "a second"},
+		note:   "Before and after our turn in each round; medians of the rounds. Beside it our append in such writes: both p50, the lower of the two, round by round.",
+		header: []string{"writers", "before p50 ms", "p99", "after p50 ms", "p99", "our append in writes", "least", "greatest"},
 	}
-	for _, q := range []struct {
-		when string
-		load.Quantiles
-	}{{"before all", s.Before}, {"after all", s.After}} {
-		t.rows = append(t.rows, []string{q.when, number(ms(q.P50)), number(ms(q.P99)), perSecond(1 / max(q.Mean.Seconds(), 1e-9))})
+	for i := range s.Groups {
+		g := &s.Groups[i]
+		row := []string{fmt.Sprint(g.Writers)}
+		for when := range 2 {
+			var p50, p99 []float64
+			for _, raw := range g.Raw {
+				p50, p99 = append(p50, ms(raw[when].P50)), append(p99, ms(raw[when].P99))
+			}
+			row = append(row, number(spreadOf(p50).median), number(spreadOf(p99).median))
+		}
+		q := g.inRawSyncs()
+		t.rows = append(t.rows, append(row, number(q.median), number(q.low), number(q.high)))
 	}
 	return t
 }
@@ -244,12 +259,13 @@ func (g *growth) openTable() table {
 		title: fmt.Sprintf("Ledger: as it grows, leaves of %d bytes: opening and reading", g.Leaf),
 		note: "The ledger by itself, without the fold over its records; files in the page cache. Open: the first process to open it after it was filled, " +
 			"then the median of all that did, each one fresh. Memory is the process's, just after the open. Receipts are of random entries, one process after another.",
-		header: []string{"entries", "first open ms", "open ms", "RSS MiB", "live heap MiB", "receipt p50 µs", "p99", "CPU µs", "RSS MiB after receipts"},
+		header: []string{"entries", "first open ms", "open ms", "CPU ms", "RSS MiB", "live heap MiB", "receipt p50 µs", "p99", "CPU µs", "RSS MiB after receipts"},
 	}
 	for i := range g.Sizes {
 		s := &g.Sizes[i]
 		t.rows = append(t.rows, []string{
 			fmt.Sprint(s.Size), number(ms(s.Opens[0].Growth.Open)), number(median(s.Opens, func(g growthOutcome) float64 { return ms(g.Open) })),
+			number(median(s.Opens, func(g growthOutcome) float64 { return ms(g.OpenCPU) })),
 			fmt.Sprintf("%.1f", median(s.Opens, func(g growthOutcome) float64 { return mib(g.AfterOpen.Now) })),
 			fmt.Sprintf("%.1f", median(s.Opens, func(g growthOutcome) float64 { return float64(g.Heap) / (1 << 20) })),
 			fmt.Sprintf("%.1f", median(s.Opens, func(g growthOutcome) float64 { return micros(g.ProofP50) })),

@@ -27,23 +27,23 @@ type plan struct {
 var (
 	// Four thousand is what Tessera is made for: as many as it lets wait.
 	fullPlan = plan{Writers: []int{1, 64, 256, 4096}, Rounds: 5, Warm: 500 * time.Millisecond, Measure: 3 * time.Second,
-		Try: time.Second, Raw: 2 * time.Second, Slow: 20 * time.Second}
+		Try: time.Second, Raw: 500 * time.Millisecond, Slow: 20 * time.Second}
 	shortPlan = plan{Writers: []int{1, 256}, Rounds: 2, Warm: 100 * time.Millisecond, Measure: 400 * time.Millisecond,
-		Try: 200 * time.Millisecond, Raw: 300 * time.Millisecond}
+		Try: 200 * time.Millisecond, Raw: 100 * time.Millisecond}
 )
 
 // A speed is the comparison of all contenders.
 type speed struct {
-	Leaf          int
-	Rounds        int
-	Before, After load.Quantiles // of one raw write and fdatasync
-	Groups        []group
+	Leaf   int
+	Rounds int
+	Groups []group
 }
 
 // A group is the contenders with one number of writers.
 type group struct {
 	Writers int
 	Rivals  []rival
+	Raw     [][2]load.Quantiles // of one raw synced write, before and after our turn in each round
 }
 
 // A rival is one contender, and what came of each round.
@@ -96,10 +96,6 @@ func (r *runner) run(ctx context.Context, t task) (outcome, error) {
 // writers as the plan says.
 func (r *runner) speed(ctx context.Context, p plan) (*speed, error) {
 	s := &speed{Leaf: newLeaf(usualLeaf).size(), Rounds: p.Rounds}
-	var err error
-	if s.Before, err = rawSyncs(ctx, r.dir, s.Leaf, p.Raw); err != nil {
-		return nil, err
-	}
 	for _, n := range p.Writers {
 		g, err := r.group(ctx, p, n)
 		if err != nil {
@@ -107,8 +103,7 @@ func (r *runner) speed(ctx context.Context, p plan) (*speed, error) {
 		}
 		s.Groups = append(s.Groups, g)
 	}
-	s.After, err = rawSyncs(ctx, r.dir, s.Leaf, p.Raw)
-	return s, err
+	return s, nil
 }
 
 func (r *runner) group(ctx context.Context, p plan, writers int) (group, error) {
@@ -135,13 +130,25 @@ func (r *runner) group(ctx context.Context, p plan, writers int) (group, error) 
 	}
 	for round := range p.Rounds {
 		fmt.Fprintf(r.progress, "%d writers: round %d of %d\n", writers, round+1, p.Rounds)
+		var raw [2]load.Quantiles
 		for i, t := range tasks {
+			if t.name == oursName {
+				if raw[0], err = rawSyncs(ctx, r.dir, usualLeaf, p.Raw); err != nil {
+					return g, err
+				}
+			}
 			out, err := r.run(ctx, t.task)
 			if err != nil {
 				return g, err
 			}
+			if t.name == oursName {
+				if raw[1], err = rawSyncs(ctx, r.dir, usualLeaf, p.Raw); err != nil {
+					return g, err
+				}
+			}
 			g.Rivals[i].Outcomes = append(g.Rivals[i].Outcomes, out)
 		}
+		g.Raw = append(g.Raw, raw)
 	}
 	if p.Slow > 0 {
 		fmt.Fprintf(r.progress, "%d writers: Tessera's defaults, until published\n", writers)
