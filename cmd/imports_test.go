@@ -64,6 +64,7 @@ var rules = []rule{
 	{"store/merkle", "", sumdb},
 	{"store/ledger", "quorum store store/merkle", pebble + " " + sumdb + " " + otel}, // on the request path: telemetry.go
 	{"store/mirror", "store store/ledger store/merkle", pebble + " " + sumdb},
+	{"store/witness", "store store/ledger store/merkle", pebble + " " + sumdb + " " + otel},
 	{"store/index", "quorum/... store store/ledger", pebble},
 	{"store/vault", "store quorum/commit", pebble},
 	{"store/stream", "quorum store store/ledger", "github.com/nats-io/nats.go"},

@@ -27,11 +27,12 @@ const (
 	cacheNever   = "no-store" // what is not there yet may be in a moment
 )
 
-// getCheckpoint serves GET /ledger/checkpoint: the signed tree head.
+// getCheckpoint serves GET /ledger/checkpoint: the published tree head, signed,
+// with its witnesses' cosignatures.
 func (g *Gateway) getCheckpoint(ctx *fasthttp.RequestCtx) error {
 	ctx.SetContentType(contentText)
 	ctx.Response.Header.Set(fasthttp.HeaderCacheControl, cacheBriefly)
-	ctx.SetBody(g.ledger.Checkpoint())
+	ctx.SetBody(g.ledger.Published())
 	return nil
 }
 

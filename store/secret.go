@@ -43,7 +43,7 @@ func CreatePublic(path string, text []byte) error { return create(path, text, 0o
 
 func create(path string, data []byte, mode fs.FileMode) error {
 	dir := filepath.Dir(path)
-	if err := makeDir(vfs.Default, dir); err != nil {
+	if err := MakeDir(vfs.Default, dir); err != nil {
 		return err
 	}
 	// Written beside and linked into place: a crash leaves the whole file or
@@ -82,9 +82,9 @@ func ReplaceFile(fsys vfs.FS, path string, data []byte) error {
 	return syncDir(fsys, fsys.PathDir(path))
 }
 
-// makeDir makes dir and what leads to it, durably: a file may be synced as often
+// MakeDir makes dir and what leads to it, durably: a file may be synced as often
 // as one likes, it is gone after a crash if the name of its folder was never.
-func makeDir(fsys vfs.FS, dir string) error {
+func MakeDir(fsys vfs.FS, dir string) error {
 	missing := dir
 	var parents []string // of the folders that are to be made
 	for {

@@ -73,7 +73,7 @@ func Open(dir string, o Options) (*DB, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if !o.ReadOnly {
-		if err := makeDir(o.FS, dir); err != nil {
+		if err := MakeDir(o.FS, dir); err != nil {
 			return nil, fmt.Errorf("make store folder: %w", err)
 		}
 	} else if _, err := o.FS.Stat(dir); err != nil {

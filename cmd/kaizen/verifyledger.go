@@ -23,13 +23,13 @@ import (
 
 // verifyLedger goes through a whole ledger, wherever it is, and judges every
 // verdict in it again.
-func verifyLedger(cmd *cobra.Command, where, remember string, verifier note.Verifier) error {
+func verifyLedger(cmd *cobra.Command, where, remember string, trust trust) error {
 	place, err := findLedger(cmd.Context(), where)
 	if err != nil {
 		return err
 	}
 	defer place.close()
-	attested := "by the key you gave"
+	verifier, attested := trust.log, "by the key you gave"
 	if verifier == nil {
 		if verifier, err = place.ownKey(cmd.Context()); err != nil {
 			return err
@@ -54,6 +54,10 @@ func verifyLedger(cmd *cobra.Command, where, remember string, verifier note.Veri
 	if err != nil {
 		return notVerified(where, err)
 	}
+	var cosigned strings.Builder
+	if err := trust.cosigned(&cosigned, place.published(signed)); err != nil {
+		return notVerified(where, err)
+	}
 	if remember != "" {
 		if err := store.ReplaceFile(vfs.Default, remember, signed); err != nil {
 			return fmt.Errorf("the ledger verifies, and its checkpoint could not be kept: %w", err)
@@ -62,6 +66,7 @@ func verifyLedger(cmd *cobra.Command, where, remember string, verifier note.Veri
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "ledger %s: %d entries, root %s\n", where, c.Size, c.Root)
 	fmt.Fprintf(out, "signed %s (%s)\n", attested, verifier.Name())
+	fmt.Fprint(out, &cosigned)
 	for _, e := range earlier {
 		fmt.Fprintf(out, "goes on from the %d entries in %s\n", e.Size, e.Where)
 	}
@@ -155,24 +160,43 @@ func (p *place) ownKey(ctx context.Context) (note.Verifier, error) {
 	return v, nil
 }
 
-// earlier are the checkpoints that lie beside the ledger. The guard's is never
-// ahead of what was durable: what a store with a damaged log has lost at its end
-// shows there only.
-func (p *place) earlier(verifier note.Verifier) ([]ledger.Earlier, error) {
+// earlier are the checkpoints that lie beside the ledger: the one that was shown
+// last, and the guard's. That is never ahead of what was durable: what a store with
+// a damaged log has lost at its end shows there only.
+func (p *place) earlier(verifier note.Verifier) (all []ledger.Earlier, err error) {
 	if p.source != nil {
 		return nil, nil
 	}
-	c, ok, err := readNote(filepath.Join(p.data, ledger.GuardFile), verifier)
-	if err != nil || !ok {
-		return nil, err
+	for _, name := range []string{ledger.GuardFile, ledger.CosignedFile} {
+		c, ok, err := readNote(filepath.Join(p.data, name), verifier)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			all = append(all, ledger.Earlier{Checkpoint: c, Where: name})
+		}
 	}
-	return []ledger.Earlier{{Checkpoint: c, Where: ledger.GuardFile}}, nil
+	return all, nil
 }
+
+// published is the checkpoint that the ledger shows: the signed one, or the one
+// that its witnesses have cosigned since.
+func (p *place) published(signed []byte) []byte {
+	if p.source == nil {
+		if cosigned, err := readBounded(filepath.Join(p.data, ledger.CosignedFile), maxNote); err == nil {
+			return cosigned
+		}
+	}
+	return signed
+}
+
+// maxNote bounds a checkpoint with its cosignatures.
+const maxNote = 64 << 10
 
 // readNote reads a checkpoint that was kept in a file; ok is false if there is
 // no file.
 func readNote(path string, verifier note.Verifier) (c ledger.Checkpoint, ok bool, err error) {
-	text, err := readBounded(path, 64<<10)
+	text, err := readBounded(path, maxNote)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, false, nil
 	}

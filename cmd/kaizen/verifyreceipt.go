@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/store/ledger"
@@ -21,7 +20,8 @@ const maxReceipt = 16 << 20
 
 // verifyReceipt checks one receipt: whose checkpoint, which entry, and what the
 // texts in it are worth.
-func verifyReceipt(cmd *cobra.Command, file, entry, leaf string, verifier note.Verifier) error {
+func verifyReceipt(cmd *cobra.Command, file, entry, leaf string, trust trust) error {
+	verifier := trust.log
 	if verifier == nil {
 		return &exitError{exitUsage, errors.New("a receipt is checked against the log's public key: give --key (GET /ledger/key has it, as has ledger.pub)")}
 	}
@@ -71,6 +71,10 @@ func verifyReceipt(cmd *cobra.Command, file, entry, leaf string, verifier note.V
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
+	var cosigned strings.Builder
+	if err := trust.cosigned(&cosigned, proof.Checkpoint); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
 	if carried != nil {
 		rec, at, err := carried.Check()
 		if err != nil {
@@ -78,6 +82,7 @@ func verifyReceipt(cmd *cobra.Command, file, entry, leaf string, verifier note.V
 		}
 		writeDisclosed(out, carried, rec, at)
 	}
+	fmt.Fprint(out, &cosigned)
 	fmt.Fprintf(out, "entry %d is in the log of %d entries signed by %s\nOK\n", proof.Index, c.Size, verifier.Name())
 	return nil
 }

@@ -1,387 +1,448 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/store"
+	"github.com/kaizen-os/deliberation/store/merkle"
 )
 
-// acked remembers what a ledger has promised.
-type acked struct {
-	sync.Mutex
-	receipts map[uint64]Receipt
-	texts    map[uint64]string
-}
-
-func (a *acked) note(r Receipt, text string) {
-	a.Lock()
-	defer a.Unlock()
-	a.receipts[r.Index], a.texts[r.Index] = r, text
-}
-
-func (a *acked) snapshot() map[uint64]string {
-	a.Lock()
-	defer a.Unlock()
-	copied := make(map[uint64]string, len(a.texts))
-	for i, text := range a.texts {
-		copied[i] = text
-	}
-	return copied
-}
-
-// crashTrial writes from several goroutines, takes a crash clone of the file
-// system in the middle, and says what of what was acknowledged before the clone
-// the reopened ledger lacks.
-func crashTrial(t *testing.T, seed uint64, percent int, spoil func(*Ledger)) (lost error) {
+// crashTrials is how many trials of each kind are run: a few, or as many as
+// KAIZEN_CRASH_TRIALS says ("make crash").
+func crashTrials(t testing.TB, few int) int {
 	t.Helper()
-	rng := rand.New(rand.NewPCG(seed, uint64(percent)))
-	fs := vfs.NewCrashableMem()
-	cfg := config(fs)
-	cfg.GuardFile = "guard"
-	a := &acked{receipts: map[uint64]Receipt{}, texts: map[uint64]string{}}
+	text := os.Getenv("KAIZEN_CRASH_TRIALS")
+	if text == "" {
+		return few
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("KAIZEN_CRASH_TRIALS is %q, want a number of trials", text)
+	}
+	return n
+}
 
-	// Some rounds before the last end cleanly, so tables and logs of several
-	// ages are there.
-	var promised map[uint64]string
-	var clone *vfs.MemFS
-	for round := range 2 {
+// promises is what a ledger has said to anyone: the receipts it gave and the
+// checkpoints it showed.
+type promises struct {
+	mu    sync.Mutex // guards the rest
+	kept  map[uint64]promise
+	heads map[uint64]merkle.Hash // root by size
+	wrong error                  // two promises that contradict each other
+}
+
+type promise struct {
+	Receipt
+	text string
+}
+
+func newPromises() *promises {
+	return &promises{kept: map[uint64]promise{}, heads: map[uint64]merkle.Hash{}}
+}
+
+func (p *promises) receipt(r Receipt, text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if other, twice := p.kept[r.Index]; twice && p.wrong == nil {
+		p.wrong = fmt.Errorf("entry %d was promised to two: %.40q and %.40q", r.Index, other.text, text)
+	}
+	p.kept[r.Index] = promise{r, text}
+}
+
+// head notes the checkpoint that l shows.
+func (p *promises) head(l *Ledger) {
+	h := l.head.Load()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if root, known := p.heads[h.Size]; known && root != h.Root && p.wrong == nil {
+		p.wrong = fmt.Errorf("two checkpoints of size %d were shown", h.Size)
+	}
+	p.heads[h.Size] = h.Root
+}
+
+// sofar is a copy of p as it is now.
+func (p *promises) sofar() *promises {
+	now := newPromises()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for index, kept := range p.kept {
+		now.kept[index] = kept
+	}
+	for size, root := range p.heads {
+		now.heads[size] = root
+	}
+	now.wrong = p.wrong
+	return now
+}
+
+// broken says which promise l, reopened, does not keep.
+func (p *promises) broken(l *Ledger) error {
+	if p.wrong != nil {
+		return p.wrong
+	}
+	if err := l.Err(); err != nil {
+		return err // such as a guard that is ahead
+	}
+	for index, promised := range p.kept {
+		leaf, err := l.Entry(index)
+		if err != nil {
+			return err
+		}
+		if merkle.Hash(quorum.LeafHash(leaf)) != promised.LeafHash || !strings.Contains(string(leaf), `"`+promised.text+`"`) {
+			return fmt.Errorf("entry %d is not what was acknowledged", index)
+		}
+		if promised.Size > l.Size() {
+			return fmt.Errorf("entry %d was acknowledged under a checkpoint of size %d; now it is %d", index, promised.Size, l.Size())
+		}
+	}
+	now := l.head.Load()
+	for size, root := range p.heads {
+		if size > now.Size {
+			return fmt.Errorf("a checkpoint of size %d was shown; now it is %d", size, now.Size)
+		}
+		if size == 0 {
+			continue
+		}
+		path, err := l.Consistency(size, now.Size)
+		if err != nil {
+			return err
+		}
+		if err := tlog.CheckTree(path, int64(now.Size), now.Root, int64(size), root); err != nil {
+			return fmt.Errorf("the checkpoint of size %d does not follow from the one shown of size %d: %w", now.Size, size, err)
+		}
+	}
+	return nil
+}
+
+// How a life ends, at some operation on the files.
+type ending struct {
+	step    string // before an operation of this kind, see stepOf; "" is of any
+	at      int64  // and the at-th of them; 0 is when all is written
+	killed  bool   // the process alone: nothing that was written is lost as yet
+	percent int    // of what was not synced that survives the machine's end
+}
+
+// A life is one process's: a ledger open on a file system, until a crash.
+type life struct {
+	end      ending
+	mem      *vfs.MemFS
+	fs       *hookFS
+	rng      *rand.Rand // crash's
+	ops      atomic.Int64
+	ledger   atomic.Pointer[Ledger]
+	promises *promises
+
+	once     sync.Once
+	crashed  atomic.Bool
+	where    string // the operation at which it crashed
+	promised *promises
+	left     remains
+	clone    *vfs.MemFS
+}
+
+func newLife(mem *vfs.MemFS, end ending, seed uint64, p *promises) *life {
+	v := &life{end: end, mem: mem, rng: rand.New(rand.NewPCG(seed, 0)), promises: p}
+	v.fs = newHookFS(mem, func(op errorfs.Op, do func() error) error {
+		step := stepOf(op)
+		if (v.end.step == "" || v.end.step == step) && v.ops.Add(1) == v.end.at {
+			v.crash(step)
+		}
+		return do()
+	})
+	return v
+}
+
+// crash takes what has been promised up to now, and then what is left: all of
+// the one must be in the other.
+func (v *life) crash(where string) {
+	v.once.Do(func() {
+		if l := v.ledger.Load(); l != nil {
+			v.promises.head(l)
+		}
+		v.promised, v.where = v.promises.sofar(), where
+		if v.end.killed {
+			v.left = v.fs.remain(v.mem)
+		} else {
+			v.clone = v.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: v.end.percent, RNG: v.rng})
+		}
+		v.crashed.Store(true)
+	})
+}
+
+// next is the file system that the next life finds.
+func (v *life) next(t testing.TB) *vfs.MemFS {
+	if v.end.killed {
+		return v.left.files(t)
+	}
+	return v.clone
+}
+
+// text is an entry's: half of them short, some of a usual proof's size, and some
+// of just about the most that fits a leaf.
+func randomText(rng *rand.Rand, id string) string {
+	longest := quorum.MaxLeaf - len(`{"at":"0000000000000","fact":""}`)
+	var n int
+	switch rng.IntN(10) {
+	default:
+		n = rng.IntN(300)
+	case 0, 1, 2:
+		n = 2000 + rng.IntN(8000)
+	case 3, 4:
+		n = longest - rng.IntN(60)
+	}
+	n = max(n, len(id))
+	return id + strings.Repeat("x", n-len(id))
+}
+
+// run appends from eight goroutines until enough bytes are written or there is
+// a crash.
+func (v *life) run(t testing.TB, l *Ledger, name string, enough int64, seed uint64) {
+	var written atomic.Int64
+	var half sync.Once
+	var wg sync.WaitGroup
+	for w := range 8 {
+		rng := rand.New(rand.NewPCG(seed, uint64(w)))
+		wg.Go(func() {
+			for i := 0; written.Load() < enough && !v.crashed.Load(); i++ {
+				id := fmt.Sprintf("%s.%d.%d", name, w, i)
+				text := randomText(rng, id)
+				entryName := ""
+				if rng.IntN(2) == 0 {
+					entryName = fmt.Sprintf("%d %s", rng.IntN(1000), id) // in no order: names' tables overlap
+				}
+				r, err := l.Append(context.Background(), entryName, fact(text))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				v.promises.receipt(r, text)
+				v.promises.head(l)
+				if written.Add(int64(len(text))) > enough/2 {
+					half.Do(func() { // so little data would not make Pebble compact by itself
+						if err := l.db.Compact(context.Background(), []byte{0}, []byte{0xff}, false); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// coverage counts at what kinds of operation the trials' crashes came, and what
+// Pebble had to do meanwhile.
+type coverage struct {
+	mu                   sync.Mutex // guards the rest
+	crashes              map[string]int
+	flushes, compactions int64
+}
+
+func (c *coverage) note(v *life, l *Ledger) {
+	if c == nil {
+		return
+	}
+	m := l.db.Metrics()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.crashes[v.where]++
+	c.flushes += m.Flush.Count
+	c.compactions += m.Compact.Count
+}
+
+var rareSteps = []string{
+	"sync log", "create log", "reuse log", "rename log", "remove log",
+	"create sst", "sync sst", "remove sst", "create MANIFEST", "write MANIFEST", "sync MANIFEST",
+	"create marker", "remove marker", "rename dbtmp", "sync folder",
+	"create guard", "write guard", "sync guard", "rename guard",
+}
+
+// A trial lives some lives, each on what the crash of the last one left.
+type trial struct {
+	seed    uint64
+	percent int           // see ending
+	steps   []string      // if any, the lives end at these only
+	spoil   func(*Ledger) // if set, is what makes the ledger a bad one
+	large   bool          // lives may be several times as long
+	seen    *coverage     // nil counts nothing
+}
+
+// run says which promise was broken.
+func (trial trial) run(t testing.TB) error {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(trial.seed, uint64(trial.percent)))
+	mem := vfs.NewCrashableMem()
+	promised := newPromises()
+	const lives = 3
+	for i := range lives {
+		end := ending{percent: trial.percent, killed: i+1 < lives && rng.IntN(4) == 0}
+		switch kind := rng.IntN(8); {
+		case len(trial.steps) > 0:
+			end.step, end.at = trial.steps[rng.IntN(len(trial.steps))], 1+rng.Int64N(20)
+		case kind < 2:
+			end.at = 1 + rng.Int64N(60) // about what Open does
+		case kind < 4:
+			end.at = 1 + rng.Int64N(600)
+		case kind < 7: // a step that is rare among them
+			end.step, end.at = rareSteps[rng.IntN(len(rareSteps))], 1+rng.Int64N(6)
+		}
+		v := newLife(mem, end, rng.Uint64(), promised)
+		cfg := config(v.fs)
+		cfg.GuardFile = "guard"
 		l, err := Open(cfg)
 		if err != nil {
-			t.Fatal(err)
+			return fmt.Errorf("life %d: %w", i, err)
 		}
-		if spoil != nil {
-			spoil(l)
+		if err := promised.broken(l); err != nil {
+			l.Close()
+			return fmt.Errorf("life %d: %w", i, err)
 		}
-		target := int64(1 + rng.IntN(400))
-		var count atomic.Int64
-		var once sync.Once
-		var wg sync.WaitGroup
-		for w := range 8 {
-			wg.Go(func() {
-				for i := 0; count.Load() < target; i++ {
-					text := fmt.Sprintf("%d.%d.%d %s", round, w, i, strings.Repeat("x", (w*i)%3000))
-					r, err := l.Append(context.Background(), fmt.Sprintf("n%d.%d.%d", round, w, i), fact(text))
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					a.note(r, text)
-					if count.Add(1) == target && round == 1 {
-						once.Do(func() {
-							promised = a.snapshot() // before the clone: all of it must be in it
-							clone = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng})
-						})
-					}
-				}
-			})
+		v.ledger.Store(l)
+		if trial.spoil != nil {
+			trial.spoil(l)
 		}
-		wg.Wait()
+		enough := 1<<19 + rng.Int64N(2<<20)
+		if trial.large && rng.IntN(8) == 0 {
+			enough += 10 << 20 // logs are used again
+		}
+		v.run(t, l, strconv.Itoa(i), enough, rng.Uint64())
+		v.crash("at rest")
+		trial.seen.note(v, l)
 		if err := l.Close(); err != nil {
-			t.Fatal(err)
+			return err
 		}
+		mem, promised = v.next(t), v.promised
 	}
 
-	cfg.FS = clone
+	cfg := config(mem)
+	cfg.GuardFile = "guard"
 	l, err := Open(cfg)
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	if err := l.Err(); err != nil {
+	if err := promised.broken(l); err != nil {
 		return err
-	}
-	for index, text := range promised {
-		leaf, err := l.Entry(index)
-		if err != nil {
-			return err
-		}
-		if !strings.Contains(string(leaf), `"`+text+`"`) {
-			return fmt.Errorf("entry %d is another", index)
-		}
 	}
 	checkLedger(t, l, l.Size())
 	add(t, l, "", "life goes on")
 	size := l.Size()
 	checkLedger(t, l, size)
 	if err := l.Close(); err != nil {
-		t.Fatal(err)
+		return err
 	}
-	if c, err := Verify("data", clone, l.Verifier(), nil); err != nil || c.Size != size {
-		t.Fatalf("Verify() = %d, %v; want %d", c.Size, err, size)
+	if c, err := Verify("data", mem, l.Verifier(), nil); err != nil || c.Size != size {
+		return fmt.Errorf("Verify() = %d, %v; want %d", c.Size, err, size)
 	}
 	return nil
 }
 
 func TestCrashLosesNothingAcknowledged(t *testing.T) {
+	seen := &coverage{crashes: map[string]int{}}
+	const few = 2
+	trials := crashTrials(t, few)
 	for _, percent := range []int{0, 50, 100} {
-		for seed := range uint64(8) {
-			t.Run(fmt.Sprintf("percent=%d/seed=%d", percent, seed), func(t *testing.T) {
-				if err := crashTrial(t, seed, percent, nil); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-	}
-}
-
-// The crash test is worth something only if it fails when the sync is left out.
-func TestCrashTestNoticesAMissingSync(t *testing.T) {
-	noSync := func(l *Ledger) {
-		l.seq.commit = func(b *pebble.Batch) error { return b.Commit(pebble.NoSync) }
-	}
-	for seed := range uint64(8) {
-		if err := crashTrial(t, seed, 0, noSync); err != nil {
-			return
-		}
-	}
-	t.Error("no trial noticed that nothing was synced")
-}
-
-// failingSync fails syncs of the write-ahead log once armed; persisted lets the
-// bytes reach the disk all the same.
-type failingSync struct {
-	armed     atomic.Bool
-	persisted bool
-	fs        *vfs.MemFS
-}
-
-var errDisk = errors.New("injected: the disk is gone")
-
-func (f *failingSync) String() string { return "failing sync" }
-
-func (f *failingSync) MaybeError(op errorfs.Op) error {
-	sync := op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo
-	if !sync || !f.armed.Load() || !strings.HasSuffix(op.Path, ".log") {
-		return nil
-	}
-	if f.persisted {
-		file, err := f.fs.OpenReadWrite(op.Path, vfs.WriteCategoryUnspecified)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(file.Sync(), file.Close()); err != nil {
-			return err
-		}
-	}
-	return errDisk
-}
-
-func TestFailedSyncAcknowledgesNobody(t *testing.T) {
-	for _, persisted := range []bool{false, true} {
-		t.Run(fmt.Sprintf("persisted=%v", persisted), func(t *testing.T) {
-			mem := vfs.NewCrashableMem()
-			inject := &failingSync{persisted: persisted, fs: mem}
-			fatal := make(chan error, 1)
-			cfg := config(errorfs.Wrap(mem, inject))
-			cfg.OnFatal = func(err error) { fatal <- err }
-			folded := 0
-			cfg.Fold = func(uint64, int64, []byte, quorum.Record) error { folded++; return nil }
-			l := open(t, cfg)
-			addMany(t, l, 300)
-			before := l.Checkpoint()
-
-			inject.armed.Store(true)
-			var wg sync.WaitGroup
-			for i := range 32 {
-				wg.Go(func() {
-					if r, err := l.Append(t.Context(), fmt.Sprint("n", i), fact("x")); !errors.Is(err, ErrUnavailable) {
-						t.Errorf("Append() = %+v, %v, want ErrUnavailable", r, err)
-					}
-				})
-			}
-			wg.Wait()
-			if err := <-fatal; !errors.Is(err, store.ErrFailed) {
-				t.Errorf("OnFatal(%v)", err)
-			}
-			if l.Size() != 300 || string(l.Checkpoint()) != string(before) || folded != 300 {
-				t.Errorf("size %d, %d folded: something was published", l.Size(), folded)
-			}
-			for i := range 32 {
-				if _, ok, _ := l.Lookup(fmt.Sprint("n", i)); ok {
-					t.Errorf("name n%d is found", i)
+		t.Run(fmt.Sprintf("percent=%d", percent), func(t *testing.T) {
+			for seed := range uint64(trials) {
+				if err := (trial{seed: seed, percent: percent, large: trials > few, seen: seen}).run(t); err != nil {
+					t.Errorf("seed %d: %v", seed, err)
 				}
 			}
-			inject.armed.Store(false)
-			if _, err := l.Append(t.Context(), "", fact("x")); !errors.Is(err, ErrUnavailable) {
-				t.Errorf("Append() on a disk that works again = %v, want ErrUnavailable", err)
-			}
-			checkLedger(t, l, 300) // what was durable is still served
+		})
+	}
+	if seen.flushes == 0 || seen.compactions == 0 {
+		t.Errorf("there were %d flushes and %d compactions: the trials are too small", seen.flushes, seen.compactions)
+	}
+	kinds := make([]string, 0, len(seen.crashes))
+	for kind := range seen.crashes {
+		kinds = append(kinds, kind)
+	}
+	slices.SortFunc(kinds, func(a, b string) int { return cmp.Compare(seen.crashes[b], seen.crashes[a]) })
+	t.Logf("%d flushes, %d compactions", seen.flushes, seen.compactions)
+	for _, kind := range kinds {
+		t.Logf("%4d crashes: %s", seen.crashes[kind], kind)
+	}
+}
 
-			clone := mem.CrashClone(vfs.CrashCloneCfg{})
-			l.Close()
-			again := open(t, config(clone))
-			if size := again.Size(); size < 300 || !persisted && size != 300 || persisted && size == 300 {
-				t.Errorf("size after reopening is %d", size)
+// The crash test is worth something only if it fails for a ledger that promises
+// too early. Each mutation of one must be noticed within these many trials.
+const mutationTrials = 8
+
+func TestCrashTestNoticesALedgerThatPromisesTooEarly(t *testing.T) {
+	for mutation, spoil := range map[string]func(*Ledger){
+		"it does not sync": func(l *Ledger) {
+			l.seq.commit = func(b *pebble.Batch) error { return b.Commit(pebble.NoSync) }
+		},
+		"it answers its callers before the commit": func(l *Ledger) {
+			commit := l.seq.commit
+			var next *pebble.Batch // answered, and committed with the one after
+			l.seq.commit = func(b *pebble.Batch) error {
+				late := next
+				next = l.db.NewBatch()
+				if err := next.Apply(b, nil); err != nil || late == nil {
+					return err
+				}
+				defer late.Close()
+				return commit(late)
 			}
-			checkLedger(t, again, again.Size())
-			add(t, again, "", "x")
-			checkLedger(t, again, again.Size())
+		},
+		"it shows its checkpoint before the commit": func(l *Ledger) {
+			commit := l.seq.commit
+			l.seq.commit = func(b *pebble.Batch) error {
+				signed, err := checkpointIn(b)
+				if err != nil {
+					return err
+				}
+				c, err := ParseCheckpoint(signed, l.Verifier())
+				if err != nil {
+					return err
+				}
+				l.head.Store(&head{Checkpoint: c, note: signed, edge: l.seq.tree.Edge()})
+				return commit(b)
+			}
+		},
+	} {
+		t.Run(mutation, func(t *testing.T) {
+			for seed := range uint64(mutationTrials) {
+				if err := (trial{seed: seed, steps: []string{"write log", "sync log"}, spoil: spoil}).run(t); err != nil {
+					t.Logf("trial %d: %v", seed, err)
+					return
+				}
+			}
+			t.Errorf("none of %d trials noticed", mutationTrials)
 		})
 	}
 }
 
-// Pebble, left to itself, reports a commit whose sync failed as a success.
-func TestFatalfFlagIsWhatTellsOfAFailedSync(t *testing.T) {
-	mem := vfs.NewCrashableMem()
-	inject := &failingSync{fs: mem}
-	db, err := store.Open("db", store.Options{FS: errorfs.Wrap(mem, inject)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	inject.armed.Store(true)
-	b := db.NewBatch()
-	if err := b.Set([]byte("k"), []byte("v"), nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.Commit(pebble.Sync); err != nil {
-		t.Fatalf("Pebble now returns the error itself (%v): Commit's comment is out of date", err)
-	}
-	if err := db.Failed(); !errors.Is(err, store.ErrFailed) || !strings.Contains(err.Error(), errDisk.Error()) {
-		t.Errorf("Failed() = %v", err)
-	}
-	inject.armed.Store(false)
-	if err := db.Commit(db.NewBatch()); !errors.Is(err, store.ErrFailed) {
-		t.Errorf("Commit() after = %v", err)
-	}
-	if err := db.Start(db.NewBatch()); !errors.Is(err, store.ErrFailed) {
-		t.Errorf("Start() after = %v", err)
-	}
-	db.Close()
-}
-
-func TestGuardRefusesARolledBackStore(t *testing.T) {
-	fs := vfs.NewCrashableMem()
-	cfg := config(fs)
-	l := open(t, cfg)
-	addMany(t, l, 100)
-	backup := fs.CrashClone(vfs.CrashCloneCfg{}) // taken while it runs
-	addMany(t, l, 200)
-	l.Close() // writes the guard
-	guard := copyFile(t, fs, "data/ledger.guard")
-	putFile(t, backup, "data/ledger.guard", guard)
-
-	for range 2 { // also the second time: the guard has not been lowered
-		cfg.FS = backup
-		old := open(t, cfg)
-		_, err := old.Append(t.Context(), "", fact("x"))
-		if !errors.Is(err, ErrRolledBack) || !errors.Is(err, ErrUnavailable) {
-			t.Fatalf("Append() = %v, want ErrRolledBack", err)
-		}
-		for _, want := range []string{"has 100 entries, 300 were signed", "restore", "data/ledger.guard"} {
-			if !strings.Contains(err.Error(), want) {
-				t.Errorf("the error does not say %q: %v", want, err)
-			}
-		}
-		checkLedger(t, old, 100) // reads are served
-		old.Close()
-	}
-	// The newer store is taken as before.
-	cfg.FS = fs
-	add(t, open(t, cfg), "", "x")
-}
-
-func TestGuardRefusesAnotherHistory(t *testing.T) {
-	guards := make([][]byte, 2)
-	stores := make([]*vfs.MemFS, 2)
-	for i := range stores {
-		stores[i] = vfs.NewMem()
-		l := open(t, config(stores[i]))
-		add(t, l, "", fmt.Sprint("history ", i))
-		l.Close()
-		guards[i] = copyFile(t, stores[i], "data/ledger.guard")
-		l = open(t, config(stores[i]))
-		add(t, l, "", "more")
-		l.Close()
-	}
-	putFile(t, stores[0], "data/ledger.guard", guards[1])
-	if _, err := Open(config(stores[0])); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "not those that were signed") {
-		t.Errorf("Open() = %v", err)
-	}
-	putFile(t, stores[0], "data/ledger.guard", []byte("nonsense"))
-	if _, err := Open(config(stores[0])); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "ledger.guard") {
-		t.Errorf("Open() = %v", err)
-	}
-	putFile(t, stores[0], "data/ledger.guard", guards[0]) // an older one of its own
-	add(t, open(t, config(stores[0])), "", "x")
-}
-
-// The guard is written at most once a second, and never before the sync.
-func TestGuardIsWrittenSparinglyAndBehind(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		mem := vfs.NewMem()
-		var writes atomic.Int64
-		cfg := config(errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
-			if op.Kind == errorfs.OpRename && strings.Contains(op.Path, "ledger.guard") {
-				writes.Add(1)
-			}
-			return nil
-		})))
-		cfg.Clock = func() time.Time { return time.Now().AddDate(26, 0, 0) } // bubbles begin in 2000
-		l, err := Open(cfg)
+// checkpointIn finds the checkpoint that b is to store.
+func checkpointIn(b *pebble.Batch) ([]byte, error) {
+	for r := b.Reader(); ; {
+		_, key, value, ok, err := r.Next()
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
-		const seconds = 5
-		for range seconds * 20 {
-			if _, err := l.Append(context.Background(), "", fact("x")); err != nil {
-				t.Fatal(err)
-			}
-			synctest.Wait()
-			guard, ok, err := readGuard(mem, "data/ledger.guard", l.Verifier())
-			if err != nil || !ok || guard.Size > l.Size() {
-				t.Fatalf("guard is %+v, %v, %v at size %d", guard, ok, err, l.Size())
-			}
-			<-time.After(50 * time.Millisecond)
+		if !ok {
+			return nil, errors.New("the batch has no checkpoint")
 		}
-		if n := writes.Load(); n < seconds-1 || n > seconds+1 {
-			t.Errorf("the guard was written %d times in %d seconds", n, seconds)
+		if string(key) == string(store.AppendCheckpointKey(nil)) {
+			return slices.Clone(value), nil
 		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if guard, _, _ := readGuard(mem, "data/ledger.guard", l.Verifier()); guard.Size != l.Size() {
-			t.Errorf("after Close the guard is at %d of %d", guard.Size, l.Size())
-		}
-	})
-}
-
-func copyFile(t *testing.T, fs vfs.FS, path string) []byte {
-	t.Helper()
-	f, err := fs.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	data := make([]byte, info.Size())
-	if len(data) > 0 {
-		if _, err := f.ReadAt(data, 0); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return data
-}
-
-func putFile(t *testing.T, fs vfs.FS, path string, data []byte) {
-	t.Helper()
-	if err := store.ReplaceFile(fs, path, data); err != nil {
-		t.Fatal(err)
 	}
 }

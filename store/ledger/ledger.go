@@ -53,6 +53,9 @@ type Config struct {
 	MinFreeDisk uint64
 	// Queue bounds the entries that wait; zero is 512.
 	Queue int
+	// Witnessed says that somebody gathers cosignatures: what others are shown
+	// then follows the head by way of Publish.
+	Witnessed bool
 
 	// Fold, if set, is told every entry in order: at Open those from FoldFrom on,
 	// with rec nil, then each new one when it is durable and before its Append
@@ -94,6 +97,10 @@ type Ledger struct {
 	next      *key // signs too, while the key is being replaced; else nil
 	telemetry *telemetry
 	head      atomic.Pointer[head]
+
+	published  atomic.Pointer[published] // nil without witnesses; never ahead of head
+	publishing sync.Mutex                // held through a Publish; guards unkept
+	unkept     bool                      // the last one could not be written down
 
 	queue   chan *pending
 	pool    sync.Pool // of *pending: each holds a buffer of a whole leaf
@@ -268,22 +275,29 @@ func (l *Ledger) Entry(index uint64) ([]byte, error) {
 	return append([]byte(nil), e.leaf()...), nil
 }
 
-// Proof is the receipt of the entry at index, under the latest checkpoint, as
-// c2sp.org/tlog-proof@v1 text. Every hash in it was checked against the signed
-// root. Errors: ErrNotFound, store.ErrCorrupt.
+// Proof is the receipt of the entry at index, as c2sp.org/tlog-proof@v1 text: under
+// the published checkpoint, with its cosignatures, when that covers the entry, else
+// under the newest. Every hash in it was checked against the signed root. Errors:
+// ErrNotFound, store.ErrCorrupt.
 func (l *Ledger) Proof(index uint64) ([]byte, error) { return l.ProofWith(index, nil) }
 
 // ProofWith is Proof with extra data, which nothing in it vouches for.
 func (l *Ledger) ProofWith(index uint64, extra []byte) ([]byte, error) {
+	shown := l.published.Load() // before the head, which is then not behind it
 	h := l.head.Load()
-	if index >= h.Size {
-		return nil, fmt.Errorf("%w: entry %d of %d", ErrNotFound, index, h.Size)
+	c, signed := h.Checkpoint, h.note
+	if shown != nil && index < shown.Size {
+		c, signed = shown.Checkpoint, shown.note
 	}
-	path, err := merkle.Inclusion(index, h.Size, h.Root, l.tilesAt(h))
+	if index >= c.Size {
+		return nil, fmt.Errorf("%w: entry %d of %d", ErrNotFound, index, c.Size)
+	}
+	// A tile that was unfinished at c's size is cut to what it had then.
+	path, err := merkle.Inclusion(index, c.Size, c.Root, l.tilesAt(h))
 	if err != nil {
 		return nil, fmt.Errorf("%w: proof of entry %d: %w", store.ErrCorrupt, index, err)
 	}
-	return Proof{Index: index, Extra: extra, Path: path, Checkpoint: h.note}.AppendTo(nil), nil
+	return Proof{Index: index, Extra: extra, Path: path, Checkpoint: signed}.AppendTo(nil), nil
 }
 
 // Consistency is the proof that the ledger of old entries is the start of the

@@ -114,6 +114,9 @@ func (l *Ledger) restore() error {
 	if err := errors.Join(l.checkGuard(), l.names.load(l.db)); err != nil {
 		return err
 	}
+	if l.cfg.Witnessed {
+		l.restorePublished()
+	}
 	if l.cfg.Fold == nil {
 		return nil
 	}
