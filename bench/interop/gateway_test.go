@@ -94,7 +94,10 @@ func TestOthersVerifyAGatewayAndItsReceipts(t *testing.T) {
 		t.Errorf("%d verdicts in a log of %d", seen, size)
 	}
 	folder := t.TempDir()
-	exportLog(t, g.url+"/ledger/", folder, vkey)
+	export := exec.Command(g.program, "ledger", "export", folder, "--from", g.url+"/ledger", "--key", vkey)
+	if out, err := export.CombinedOutput(); err != nil {
+		t.Fatalf("kaizen ledger export: %v\n%s", err, out)
+	}
 	judge(t, "exported", in(t, folder, vkey), remembered[:1])
 }
 
@@ -110,8 +113,9 @@ type verdict struct {
 
 // A running is a "kaizen serve".
 type running struct {
-	url    string
-	client *http.Client
+	program string
+	url     string
+	client  *http.Client
 }
 
 func (g *running) get(t *testing.T, path string) []byte {
@@ -183,7 +187,8 @@ func startGateway(t *testing.T) *running {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(buildKaizen(t), "serve", "--config", file)
+	program := buildKaizen(t)
+	cmd := exec.Command(program, "serve", "--config", file)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
@@ -193,7 +198,7 @@ func startGateway(t *testing.T) *running {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	g := &running{client: &http.Client{Transport: newTransport(t), Timeout: patience}}
+	g := &running{program: program, client: &http.Client{Transport: newTransport(t), Timeout: patience}}
 	found := make(chan string, 1)
 	read := make(chan struct{})
 	go func() {
