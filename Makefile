@@ -15,7 +15,7 @@ PLAIN  = ./bench/... ./scoring/...
 # The race detector needs a C compiler.
 RACE := $(shell $(GO) env CGO_ENABLED | grep -q 1 && command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null 2>&1 && echo -race)
 
-.PHONY: build run test race fuzz fuzz-short crash bench gobench eval lint vuln smoke check clean help
+.PHONY: build run test race fuzz fuzz-short crash bench interop gobench eval lint vuln smoke check clean help
 
 build:      ## compile ./kaizen
 	$(GO) build -o kaizen ./cmd/kaizen
@@ -41,8 +41,12 @@ crash:      ## kill the gateway under load, CRASH_ROUNDS (200) times
 	KAIZEN_CRASH_ROUNDS=$(CRASH_ROUNDS) $(GO) test -count=1 -v -timeout 60m -run '^TestKilled' ./cmd/kaizen
 	$(GO) test -count=5 -timeout 60m -run 'Crash' ./store/...
 
-bench: build ## the gateway against its floor, on this machine
+bench: build ## the gateway and the ledger against their floors, on this machine (20 minutes)
 	./kaizen bench
+	cd bench/interop && $(GO) run ./ledgerbench
+
+interop:    ## the ledger judged by other people's code (a module of its own: bench/interop)
+	cd bench/interop && $(GO) vet ./... && "$$(cd ../.. && $(GO) tool -n staticcheck)" ./... && $(GO) test ./...
 
 gobench:    ## benchmarks of each stage (BENCHTIME=1s)
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
