@@ -41,7 +41,7 @@ crash:      ## kill the gateway under load, CRASH_ROUNDS (200) times
 	KAIZEN_CRASH_ROUNDS=$(CRASH_ROUNDS) $(GO) test -count=1 -v -timeout 60m -run '^TestKilled' ./cmd/kaizen
 	$(GO) test -count=5 -timeout 60m -run 'Crash' ./store/...
 
-bench: build ## the gateway and the ledger against their floors, on this machine (20 minutes)
+bench: build ## the gateway and the ledger against their floors, on this machine (25 minutes)
 	./kaizen bench
 	cd bench/interop && $(GO) run ./ledgerbench
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/transparency-dev/tessera/client"
@@ -21,7 +22,7 @@ type spoiler struct {
 	http.RoundTripper
 	word   string
 	change func([]byte) []byte
-	hits   int
+	hits   atomic.Int64 // tools read several at once
 }
 
 func (s *spoiler) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -33,7 +34,7 @@ func (s *spoiler) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
 		return nil, err
 	}
-	s.hits++
+	s.hits.Add(1)
 	body = s.change(body)
 	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	resp.Header.Set("Content-Length", strconv.Itoa(len(body)))
@@ -126,7 +127,7 @@ func TestOthersRefuse(t *testing.T) {
 					through.change = func(b []byte) []byte { return b }
 				}
 				err := tool.check(t.Context(), at(t, url, vkey, through), remembered)
-				if through.hits == 0 && tt.change != nil {
+				if through.hits.Load() == 0 && tt.change != nil {
 					t.Errorf("%s never read it", tool.name)
 				}
 				// One that looks at nothing earlier cannot tell two logs apart.

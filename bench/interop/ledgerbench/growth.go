@@ -37,7 +37,7 @@ const (
 	hugeSize    = 1e7
 	manyWriters = 256
 	// bytesEach is what an entry of smallLeaf bytes may take on the disk while
-	// Pebble rewrites its tables: measured, 410 kept, and as much again.
+	// Pebble rewrites its tables: measured, 400 are kept.
 	bytesEach = 900
 )
 

@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	flags := flag.NewFlagSet("ledgerbench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	short := flags.Bool("short", false, "a minute in place of twelve: to see that it works, not to quote")
+	short := flags.Bool("short", false, "half a minute in place of fifteen: to see that it works, not to quote")
 	huge := flags.Bool("huge", false, "grow to ten million entries too")
 	dir := flags.String("dir", "", "where the ledgers lie while they are measured (default: a temporary folder)")
 	markdown := flags.String("markdown", "", "also write the report to this file, as markdown")
