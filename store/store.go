@@ -43,6 +43,10 @@ type Options struct {
 	FS       vfs.FS       // nil is the machine's
 	Logger   *slog.Logger // nil discards
 	ReadOnly bool         // nothing is created or changed
+	// Serial says that the database is written by Commit alone. Each batch is then
+	// on the disk before the next is begun, by which damage at a log's end is told
+	// from a write that was torn.
+	Serial bool
 	// OnFatal is called once, in a goroutine of its own, when a write or sync
 	// has failed. The process should end: no later write succeeds.
 	OnFatal func(error)
@@ -99,6 +103,9 @@ func Open(dir string, o Options) (*DB, error) {
 	o.FS = files
 	if !o.ReadOnly {
 		o.FS = newFailStop(files, dir, log, closing)
+	}
+	if err := checkLogs(o.FS, dir, o.Serial); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", dir, err), lock.Close())
 	}
 	db, err := open(dir, o, log, lock)
 	if failed := log.failed.Load(); failed != nil {

@@ -381,6 +381,51 @@ func TestCrashLosesNothingAcknowledged(t *testing.T) {
 	}
 }
 
+// Open of a new ledger and of one with entries in its log, ended at every one of
+// its operations, each time with other halves of what was not synced: the folder's
+// names among that, in any order.
+func TestCrashAnywhereInOpen(t *testing.T) {
+	for _, entries := range []int{0, 40} {
+		mem := vfs.NewCrashableMem()
+		p := newPromises()
+		if entries > 0 {
+			l := open(t, config(mem))
+			appendAll(t, l, p, entries/8, 10_000)
+			must(t, l.Close())
+		}
+		type left struct {
+			step string
+			fs   *vfs.MemFS
+		}
+		var mu sync.Mutex
+		var all []left
+		rng := rand.New(rand.NewPCG(uint64(entries), 1))
+		l := open(t, config(newHookFS(mem, func(op errorfs.Op, do func() error) error {
+			mu.Lock()
+			for range crashTrials(t, 3) {
+				all = append(all, left{fmt.Sprint(len(all), " ", stepOf(op)), mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rng})})
+			}
+			mu.Unlock()
+			return do()
+		})))
+		must(t, l.Close())
+		for _, left := range all {
+			l, err := Open(config(left.fs))
+			if err != nil {
+				t.Errorf("%d entries, crash before %s: %v", entries, left.step, err)
+				continue
+			}
+			if err := p.broken(l); err != nil {
+				t.Errorf("%d entries, crash before %s: %v", entries, left.step, err)
+			}
+			must(t, l.Close())
+		}
+		if len(all) < 100 {
+			t.Errorf("%d crashes only", len(all))
+		}
+	}
+}
+
 // The crash test is worth something only if it fails for a ledger that promises
 // too early. Each mutation of one must be noticed within these many trials.
 const mutationTrials = 8

@@ -84,7 +84,7 @@ func prepare(cfg Config) (*Ledger, error) {
 	}
 	l.pool.New = func() any { return &pending{done: make(chan struct{}, 1)} }
 	var err error
-	l.db, err = store.Open(l.dir, store.Options{FS: cfg.FS, Logger: cfg.Logger, OnFatal: func(err error) {
+	l.db, err = store.Open(l.dir, store.Options{FS: cfg.FS, Logger: cfg.Logger, Serial: true, OnFatal: func(err error) {
 		l.refuse(fmt.Errorf("%w: %w", ErrUnavailable, err))
 	}})
 	if err != nil {

@@ -58,7 +58,7 @@ func Verify(dir string, fs vfs.FS, verifier note.Verifier, visit func(index uint
 	if fs == nil {
 		fs = vfs.Default
 	}
-	db, err := store.Open(fs.PathJoin(dir, StoreDir), store.Options{FS: fs, ReadOnly: true})
+	db, err := store.Open(fs.PathJoin(dir, StoreDir), store.Options{FS: fs, ReadOnly: true, Serial: true})
 	if err != nil {
 		return Checkpoint{}, err
 	}

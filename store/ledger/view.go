@@ -75,7 +75,7 @@ func OpenReader(dir string, fs vfs.FS, verifier note.Verifier) (*Reader, error) 
 	if fs == nil {
 		fs = vfs.Default
 	}
-	db, err := store.Open(fs.PathJoin(dir, StoreDir), store.Options{FS: fs, ReadOnly: true})
+	db, err := store.Open(fs.PathJoin(dir, StoreDir), store.Options{FS: fs, ReadOnly: true, Serial: true})
 	if err != nil {
 		return nil, err
 	}
