@@ -53,6 +53,10 @@ func numberOf(t *testing.T, log string) (number uint32) {
 	return number
 }
 
+func readLog(data []byte, number uint32, serial bool) logEnd {
+	return (&records{data: data, number: number, serial: serial}).end()
+}
+
 func closeForLog(t *testing.T, db *DB, fs vfs.FS, name string) int {
 	t.Helper()
 	if err := db.Close(); err != nil {
@@ -181,9 +185,10 @@ func TestOldRecordsBehindALogsEndAreNotDamage(t *testing.T) {
 
 // renumber makes the chunks of a log those of another.
 func renumber(data []byte, from, to uint32) {
-	copy(data[bytes.Index(data, trailer(from)):], trailer(to))
-	for at := 0; at+chunkHead <= len(data); {
-		_, next, ok := chunk(data, at, from)
+	copy(data[bytes.Index(data, (&records{number: from}).trailer()):], (&records{number: to}).trailer())
+	l := &records{data: data}
+	for at := 0; at+logHead <= len(data); {
+		_, next, ok := l.chunk(at, from)
 		if !ok {
 			at++ // zeros at a block's end, or the trailer
 			continue
@@ -203,7 +208,7 @@ func TestOpenRefusesADamagedLog(t *testing.T) {
 	}
 	for _, readOnly := range []bool{true, false} {
 		_, err := Open("db", Options{FS: fs, ReadOnly: readOnly, Serial: true})
-		if want := fmt.Sprintf("%s: the record at offset %d", name, ends[1]); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), want) {
+		if want := fmt.Sprintf("%s, offset %d of ", name, ends[1]); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), want) {
 			t.Errorf("Open(ReadOnly: %v) = %v, want %q", readOnly, err, want)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -104,7 +105,7 @@ func Open(dir string, o Options) (*DB, error) {
 	if !o.ReadOnly {
 		o.FS = newFailStop(files, dir, log, closing)
 	}
-	if err := checkLogs(o.FS, dir, o.Serial); err != nil {
+	if err := checkFiles(o.FS, dir, o.Serial); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", dir, err), lock.Close())
 	}
 	db, err := open(dir, o, log, lock)
@@ -118,10 +119,12 @@ func Open(dir string, o Options) (*DB, error) {
 	if err != nil {
 		lock.Close()
 		switch {
-		case errors.Is(err, os.ErrNotExist) && o.ReadOnly && !log.corrupt.Load():
-			return nil, fmt.Errorf("open store %s: %w", dir, err)
-		case pebble.IsCorruptionError(err), log.corrupt.Load():
-			return nil, fmt.Errorf("%w: %s: restore it from a backup (%w)", ErrCorrupt, dir, err)
+		case errors.Is(err, pebble.ErrDBDoesNotExist):
+			return nil, fmt.Errorf("open store: there is none in %s: %w", dir, fs.ErrNotExist)
+		case pebble.IsCorruptionError(err), log.corrupt.Load(),
+			errors.Is(err, os.ErrNotExist),                        // of a file that must be there
+			strings.Contains(err.Error(), "object size mismatch"): // of a table, which Pebble does not mark
+			return nil, fmt.Errorf("%w: %s: restore it from a backup (%w)", ErrCorrupt, dir, Plain(err))
 		}
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
 	}

@@ -337,7 +337,7 @@ func readError(what string, err error) error {
 		return fmt.Errorf("%w: %s is missing", store.ErrCorrupt, what)
 	}
 	if pebble.IsCorruptionError(err) {
-		return fmt.Errorf("%w: %s: %w", store.ErrCorrupt, what, err)
+		return fmt.Errorf("%w: %s: %w", store.ErrCorrupt, what, store.Plain(err))
 	}
-	return fmt.Errorf("read %s: %w", what, err)
+	return fmt.Errorf("read %s: %w", what, store.Plain(err))
 }
