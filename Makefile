@@ -5,6 +5,7 @@ CONFIG  ?=
 DATA    ?=
 FUZZTIME ?= 1m
 CRASH_ROUNDS ?= 200
+CRASH_TRIALS ?= 60
 BENCHTIME ?= 1s
 
 # What runs under the race detector in `make test`: whatever starts goroutines,
@@ -37,9 +38,11 @@ fuzz:       ## every fuzz target for FUZZTIME (1m)
 fuzz-short: ## fuzz targets for a few seconds each, as many as go into four minutes
 	.ci/fuzz 5s 240
 
-crash:      ## kill the gateway under load, CRASH_ROUNDS (200) times
+crash:      ## kill the gateway under load, CRASH_ROUNDS (200) times; crash, fail and damage the stores, CRASH_TRIALS (60) times each
+	@command -v strace >/dev/null || { echo "strace is not there, and fails system calls here: apt-get install strace"; exit 1; }
 	KAIZEN_CRASH_ROUNDS=$(CRASH_ROUNDS) $(GO) test -count=1 -v -timeout 60m -run '^TestKilled' ./cmd/kaizen
-	$(GO) test -count=5 -timeout 60m -run 'Crash' ./store/...
+	KAIZEN_CRASH_TRIALS=$(CRASH_TRIALS) $(GO) test -count=1 -timeout 60m -run 'Crash|Failed|Killed|Damage|Guard' ./store/ledger
+	$(GO) test -count=1 -timeout 60m -run 'Crash|Failed|Damage' ./store ./store/vault ./store/witness
 
 bench: build ## the gateway and the ledger against their floors, on this machine (25 minutes)
 	./kaizen bench
