@@ -17,6 +17,10 @@
 //     disk holds is settled by the next Open.
 //   - Open refuses a store whose entries and tiles do not give the root that was
 //     signed, and does not sign for one that is behind what was signed before.
+//   - A damaged file is refused at Open, by name and, where it can be known, by
+//     offset, or fails the read that meets it: no proof is made of it. One thing
+//     nobody can tell from a write that was torn: a log cut off at its end. The
+//     rollback guard tells it, but for the last second that it may be behind.
 //
 // Units: times are UTC milliseconds, sizes and indexes are entries.
 package ledger
