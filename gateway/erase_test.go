@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -360,6 +361,13 @@ func TestTextsThatWereLostAreRecordedAtTheNextStart(t *testing.T) {
 	r := start(t, setup{panel: panelOf(t, says("42"), says("42")), ledgerFS: ledgerFS, vaultFS: errorfs.Wrap(vaultFS, disk), fatal: func(err error) { fatal <- err }})
 	kept, erased := r.ask(guideRequest), r.ask(guideRequest)
 	r.eraseText(erased.ID)
+	// The vault's sync fails, and takes longer than the ledger's.
+	size := r.ledger.Size()
+	disk.before = func() {
+		for waited := time.Now(); r.ledger.Size() == size && time.Since(waited) < patience; {
+			runtime.Gosched()
+		}
+	}
 	disk.armed.Store(true)
 	lost := r.post(guideRequest).failure(http.StatusServiceUnavailable, wire.LedgerUnavailable).DeliberationID
 	within(t, "word of the failure", fatal)

@@ -16,7 +16,10 @@ import (
 )
 
 // failingSync is a disk whose log cannot be synced any more once it is armed.
-type failingSync struct{ armed atomic.Bool }
+type failingSync struct {
+	armed  atomic.Bool
+	before func() // called before a sync fails, if set
+}
 
 var errDisk = errors.New("injected: the disk is gone")
 
@@ -25,6 +28,9 @@ func (f *failingSync) String() string { return "failing sync" }
 func (f *failingSync) MaybeError(op errorfs.Op) error {
 	sync := op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo
 	if sync && f.armed.Load() && strings.HasSuffix(op.Path, ".log") {
+		if f.before != nil {
+			f.before()
+		}
 		return errDisk
 	}
 	return nil

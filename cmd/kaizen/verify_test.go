@@ -146,11 +146,25 @@ func TestVerifyFindsWhatWasChanged(t *testing.T) {
 			wantRefusal(t, h.change(t, tt.do), tt.want)
 		})
 	}
-	t.Run("the last entries are lost", func(t *testing.T) {
-		// Pebble takes damage near a log's end for the end.
+	t.Run("a byte of the log", func(t *testing.T) {
 		data := filepath.Join(t.TempDir(), "data")
 		copyFolder(t, h.data, data)
-		flipByte(t, oneFile(t, data, ledger.StoreDir, "*.log"), 0.5)
+		log := oneFile(t, data, ledger.StoreDir, "*.log")
+		flipByte(t, log, 0.5)
+		wantRefusal(t, data, filepath.Base(log)+", offset ")
+	})
+	t.Run("the last entries are lost", func(t *testing.T) {
+		// A log that was cut off could be one that a crash has torn.
+		data := filepath.Join(t.TempDir(), "data")
+		copyFolder(t, h.data, data)
+		log := oneFile(t, data, ledger.StoreDir, "*.log")
+		info, err := os.Stat(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(log, info.Size()/2); err != nil {
+			t.Fatal(err)
+		}
 		wantRefusal(t, data, "the last ones were lost")
 	})
 	t.Run("another history than was signed", func(t *testing.T) {
