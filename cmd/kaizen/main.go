@@ -14,10 +14,17 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second interrupt, from a person who will not wait, ends the process at
-	// once. A second SIGTERM does not: supervisors send it more than once.
-	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
+	ctx, stop := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		// A second interrupt, from a person who will not wait, ends the process at
+		// once, from before anybody can see that the first has come. A second SIGTERM
+		// does not: supervisors send it more than once.
+		signal.Reset(os.Interrupt)
+		stop()
+	}()
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(endWith(os.Stderr, err))
