@@ -46,6 +46,10 @@ func TestVerifyAndExportOverHTTP(t *testing.T) {
 		return out
 	}
 	export(s.url) // the gateway's own URL will do
+	old, err := os.ReadFile(filepath.Join(copied, "checkpoint"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.mustAsk("", anyRequest)
 	if out := verified(t, s.url, "--remember", kept, "--key", key); !strings.Contains(out, "2 verdicts decided again") || !strings.Contains(out, "by the key you gave") || !strings.Contains(out, "goes on from the ") {
 		t.Errorf("the second time:\n%s", out)
@@ -80,7 +84,7 @@ func TestVerifyAndExportOverHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	putFile(t, filepath.Join(copied, "checkpoint"), string(first))
+	putFile(t, filepath.Join(copied, "checkpoint"), string(old))
 	wantRefusal(t, copied, "the last ones were lost, or this is an old copy", "--remember", kept)
 	if again, err := os.ReadFile(kept); err != nil || string(again) != string(last) {
 		t.Errorf("a ledger that did not verify changed what is kept: %v", err)
