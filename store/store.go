@@ -284,7 +284,8 @@ func (db *DB) Close() error {
 	if db.Failed() != nil {
 		return errors.Join(db.closeFailed(), db.lock.Close())
 	}
-	return errors.Join(db.DB.Close(), db.lock.Close())
+	// The last sync is Close's own, and may fail too.
+	return errors.Join(db.DB.Close(), db.Failed(), db.lock.Close())
 }
 
 // closeFailed closes Pebble unless a panic or a commit that waits has its locks.

@@ -24,8 +24,8 @@ import (
 	"github.com/kaizen-os/deliberation/store/merkle"
 )
 
-// crashTrials is how many trials of each kind are run: a few, or as many as
-// KAIZEN_CRASH_TRIALS says ("make crash").
+// crashTrials is how many trials of each kind are run: a few, or more if
+// KAIZEN_CRASH_TRIALS says so ("make crash").
 func crashTrials(t testing.TB, few int) int {
 	t.Helper()
 	text := os.Getenv("KAIZEN_CRASH_TRIALS")
@@ -36,7 +36,7 @@ func crashTrials(t testing.TB, few int) int {
 	if err != nil || n < 1 {
 		t.Fatalf("KAIZEN_CRASH_TRIALS is %q, want a number of trials", text)
 	}
-	return n
+	return max(n, few)
 }
 
 // promises is what a ledger has said to anyone: the receipts it gave and the
