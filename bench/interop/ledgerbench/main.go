@@ -1,4 +1,4 @@
-// Ledgerbench measures the ledger in one run on one machine: against raw Pebble
+// Command ledgerbench measures the ledger in one run on one machine: against raw Pebble
 // in synced batches (the floor), against Tessera's POSIX driver, and against
 // itself as it grows.
 //
