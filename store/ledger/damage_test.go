@@ -166,8 +166,16 @@ func (d *disk) examine(fs *vfs.MemFS) (o outcome) {
 		}
 	}
 	for name, index := range d.names {
-		if got, ok, err := l.Lookup(name); !failed(err) && index < size && (!ok || got != index) {
-			bad("%q is looked up as %d, %v", name, got, ok)
+		got, ok, err := l.Lookup(name)
+		switch {
+		case failed(err) || index >= size:
+		case !ok:
+			// A manifest cut off between two records is one of an older store, and may
+			// lack the table of some names alone. Nothing false is said, and Verify,
+			// which counts them, must find it.
+			o.errors++
+		case got != index:
+			bad("%q is looked up as %d", name, got)
 		}
 	}
 	return o
