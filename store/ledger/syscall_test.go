@@ -25,6 +25,10 @@ import (
 // writerDir, set, makes of this test binary the process that appends.
 const writerDir = "KAIZEN_TEST_WRITER_DIR"
 
+// oneWriter, set, has it append from one goroutine instead of three: its next
+// append is then made after it has printed the last.
+const oneWriter = "KAIZEN_TEST_ONE_WRITER"
+
 // What the writing process ends with.
 const (
 	writerDone   = 0
@@ -49,10 +53,13 @@ func TestWriterProcess(t *testing.T) {
 	}
 	var print sync.Mutex
 	var writers sync.WaitGroup
-	failed := false
-	for w := range 3 {
+	failed, goroutines := false, 3
+	if os.Getenv(oneWriter) != "" {
+		goroutines = 1
+	}
+	for w := range goroutines {
 		writers.Go(func() {
-			for i := range writerAppends / 3 {
+			for i := range writerAppends / goroutines {
 				r, err := l.Append(context.Background(), fmt.Sprintf("w%d.%d.%d", os.Getpid(), w, i), fact(strings.Repeat("y", 500*(i+1))))
 				print.Lock()
 				if err != nil {
@@ -205,5 +212,65 @@ func TestFailedSystemCallsLoseNothingAcknowledged(t *testing.T) {
 				t.Error("no such call was failed: the test shows nothing")
 			}
 		})
+	}
+}
+
+// After a log's sync has failed nothing is acknowledged, though a later sync may
+// succeed: what the disk then has of the first is not known. The kernel's cache has
+// it all the same, so only the order of the calls shows it.
+func TestFailedSyncIsFollowedByNoAcknowledgement(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Log("there is no strace: system calls are not failed here")
+		return
+	}
+	t.Setenv(oneWriter, "1")
+	before := 0 // acknowledgements that came before the failure: the test sees them
+	for n := range crashTrials(t, 4) {
+		log := filepath.Join(t.TempDir(), "strace")
+		runWriter(t, newWriterDir(t), 0, strace, "-f", "-qq", "-s", "16", "-o", log, "-e", "trace=fdatasync,write",
+			"-e", fmt.Sprintf("inject=fdatasync:error=EIO:when=%d", 2+n*3))
+		calls, err := os.ReadFile(log)
+		must(t, err)
+		ok, after, failed := strings.Cut(string(calls), "(INJECTED)")
+		before += strings.Count(ok, `"kept `)
+		if late := strings.Count(after, `"kept `); failed && late > 0 {
+			t.Errorf("sync %d failed, and %d entries were acknowledged after it", 2+n*3, late)
+		}
+	}
+	if before == 0 {
+		t.Error("nothing was acknowledged before a failure: the test shows nothing")
+	}
+}
+
+// Each step by which a new ledger comes to be, its key files among them, fails or
+// is the last: there is no key then, or a whole one, and the folder opens.
+func TestFailedSystemCallsOfANewLedger(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Log("there is no strace: system calls are not failed here")
+		return
+	}
+	for _, call := range []string{"mkdirat", "openat", "fchmod", "write", "fsync", "linkat", "fdatasync", "renameat", "unlinkat"} {
+		for _, how := range []string{"error=EIO", "signal=SIGKILL"} {
+			t.Run(call+"/"+how, func(t *testing.T) {
+				t.Parallel()
+				injected := 0
+				for n := range crashTrials(t, 3) {
+					dir, log := filepath.Join(t.TempDir(), "new"), filepath.Join(t.TempDir(), "strace")
+					kept, _ := runWriter(t, dir, 0, strace, "-f", "-qq", "-o", log, "-e", "trace="+call,
+						"-e", fmt.Sprintf("inject=%s:%s:when=%d", call, how, 1+n))
+					calls, err := os.ReadFile(log)
+					must(t, err)
+					if bytes.Contains(calls, []byte("(INJECTED)")) || bytes.Contains(calls, []byte("killed by SIGKILL")) {
+						injected++
+					}
+					checkKept(t, dir, kept)
+				}
+				if injected == 0 {
+					t.Error("no such call was failed: the test shows nothing")
+				}
+			})
+		}
 	}
 }
