@@ -393,37 +393,47 @@ func TestCrashAnywhereInOpen(t *testing.T) {
 			appendAll(t, l, p, entries/8, 10_000)
 			must(t, l.Close())
 		}
-		type left struct {
-			step string
-			fs   *vfs.MemFS
-		}
-		var mu sync.Mutex
-		var all []left
-		rng := rand.New(rand.NewPCG(uint64(entries), 1))
-		l := open(t, config(newHookFS(mem, func(op errorfs.Op, do func() error) error {
-			mu.Lock()
-			for range crashTrials(t, 3) {
-				all = append(all, left{fmt.Sprint(len(all), " ", stepOf(op)), mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rng})})
+		for trial := range crashTrials(t, 3) {
+			rng := rand.New(rand.NewPCG(uint64(entries), uint64(trial)))
+			left := crashOpen(t, mem.CrashClone(vfs.CrashCloneCfg{}), rng)
+			if len(left) < 30 {
+				t.Errorf("%d crashes only", len(left))
 			}
-			mu.Unlock()
-			return do()
-		})))
-		must(t, l.Close())
-		for _, left := range all {
-			l, err := Open(config(left.fs))
-			if err != nil {
-				t.Errorf("%d entries, crash before %s: %v", entries, left.step, err)
-				continue
+			for i, left := range left {
+				l, err := Open(config(left.fs))
+				if err != nil {
+					t.Errorf("%d entries, trial %d, crash %d, before %s: %v", entries, trial, i, left.step, err)
+					continue
+				}
+				if err := p.broken(l); err != nil {
+					t.Errorf("%d entries, trial %d, crash %d, before %s: %v", entries, trial, i, left.step, err)
+				}
+				must(t, l.Close())
 			}
-			if err := p.broken(l); err != nil {
-				t.Errorf("%d entries, crash before %s: %v", entries, left.step, err)
-			}
-			must(t, l.Close())
-		}
-		if len(all) < 100 {
-			t.Errorf("%d crashes only", len(all))
 		}
 	}
+}
+
+// A crashed is what a crash before that step has left.
+type crashed struct {
+	step string
+	fs   *vfs.MemFS
+}
+
+// crashOpen opens the ledger on mem and closes it, and is what is left if it
+// crashes at each of its operations instead.
+func crashOpen(t *testing.T, mem *vfs.MemFS, rng *rand.Rand) (left []crashed) {
+	t.Helper()
+	var mu sync.Mutex // guards rng and left
+	l, err := Open(config(newHookFS(mem, func(op errorfs.Op, do func() error) error {
+		mu.Lock()
+		left = append(left, crashed{stepOf(op), mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rng})})
+		mu.Unlock()
+		return do()
+	})))
+	must(t, err)
+	must(t, l.Close())
+	return left
 }
 
 // The crash test is worth something only if it fails for a ledger that promises
