@@ -226,9 +226,8 @@ func TestWitnessSaysWhatIsWrong(t *testing.T) {
 	}
 
 	d := startWitness(t, "--data", damaged, "--log", public)
-	if !strings.Contains(d.out.String(), "log log.test: refused") || !strings.Contains(d.errOut.String(), "a log is refused") {
-		t.Errorf("with damaged state it says %s and logs %s", &d.out, &d.errOut)
-	}
+	d.says(&d.out, regexp.MustCompile("log log.test: refused"))
+	d.says(&d.errOut, regexp.MustCompile("a log is refused"))
 	for _, p := range []*vouching{d, w} {
 		p.send(os.Interrupt)
 		if code := p.wait(); code != 0 {
