@@ -30,6 +30,10 @@ const (
 	openFiles     = 256
 )
 
+// UnflushedBytes bounds what the logs may hold that no table does yet: the
+// memtables there can be, and one that is just being filled.
+const UnflushedBytes = (memTables + 1) * memTableBytes
+
 var (
 	// ErrLocked is a store that another process holds.
 	ErrLocked = errors.New("the store is in use by another process")

@@ -20,9 +20,7 @@
 //   - A damaged file is refused at Open, by name and, where it can be known, by
 //     offset, or fails the read that meets it: no proof is made of it. One thing
 //     nobody can tell from a write that was torn: a log cut off at its end. The
-//     rollback guard tells it, but for the last second that it may be behind. A
-//     manifest cut off between two of its records may lack the names of some
-//     entries, which Verify finds and Open does not.
+//     rollback guard tells it, but for the last second that it may be behind.
 //
 // Units: times are UTC milliseconds, sizes and indexes are entries.
 package ledger

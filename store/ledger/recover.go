@@ -228,7 +228,49 @@ func resumeTree(db *store.DB, c Checkpoint) (*merkle.Tree, error) {
 	if root := tree.Root(); root != c.Root {
 		return nil, fmt.Errorf("%w: its entries up to %d give the root %s, signed was %s", store.ErrCorrupt, c.Size, root, c.Root)
 	}
-	return tree, nil
+	return tree, checkNewest(db, c.Size)
+}
+
+// checkNewest wants the newest entries without a gap, back over as many bytes as
+// may have been in the logs alone.
+//
+// A manifest that was cut off is one of an older store: Pebble then opens what it
+// lists, and replays what logs there are. Those between, whose tables it does not
+// know, have been removed; what was in them, entries and names, is missing just
+// before what the oldest log left holds. Cost: as much is read at any size.
+func checkNewest(db *store.DB, size uint64) (err error) {
+	keys := store.Entries()
+	iter, err := db.NewIter(&pebble.IterOptions{LowerBound: keys.Lower, UpperBound: store.EntriesFrom(size).Lower})
+	if err != nil {
+		return readError("newest entries", err)
+	}
+	defer func() {
+		if closed := iter.Close(); err == nil && closed != nil { // it tells again what went wrong before
+			err = readError("newest entries", closed)
+		}
+	}()
+	read, want := 0, size
+	for ok := iter.Last(); ok && read < store.UnflushedBytes; ok = iter.Prev() {
+		index, err := store.ParseEntryKey(iter.Key())
+		if err != nil {
+			return err
+		}
+		if want--; index != want {
+			return fmt.Errorf("%w: entry %d is missing, and %d is there: the manifest may be older than the logs", store.ErrCorrupt, want, want+1)
+		}
+		value, err := iter.ValueAndErr()
+		if err != nil {
+			return readError(fmt.Sprintf("entry %d", index), err)
+		}
+		read += len(value)
+	}
+	if err := iter.Error(); err != nil {
+		return readError(fmt.Sprintf("entry before %d", want), err)
+	}
+	if want > 0 && read < store.UnflushedBytes {
+		return fmt.Errorf("%w: entry %d is missing, and all before it", store.ErrCorrupt, want-1)
+	}
+	return nil
 }
 
 // checkGuard compares the store with the last head known to have been signed.
