@@ -51,6 +51,7 @@ var rules = []rule{
 	{"scoring", "quorum scoring/charter scoring/answer", otel},
 	{"scoring/charter", "quorum", text},
 	{"scoring/answer", "quorum", text + " " + json},
+	{"scoring/grade", "quorum scoring/answer", text},
 
 	{"quorum", "quorum/canon quorum/commit", ""},
 	{"quorum/canon", "", ""},
