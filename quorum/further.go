@@ -11,7 +11,8 @@ import (
 // FurtherPolicy is what may follow the first round of a deliberation, and what
 // other companions' words are shown in it (DESIGN §4.10). Rounds, Judge and
 // Synthesis switch steps on by themselves; a request may ask for them, or for
-// none, whatever stands here.
+// none, whatever stands here. A number that is left out, or 0, is that of the
+// document that says nothing at all: see [Policy.Further].
 type FurtherPolicy struct {
 	Rounds    int         `json:"rounds,omitzero"`    // 2 asks again where the first round is contested
 	Judge     CompanionID `json:"judge,omitzero"`     // chooses where the panel is not sure
@@ -41,6 +42,9 @@ func (f *FurtherPolicy) fill() {
 	s := &standardFurther
 	if f.Rounds == 0 {
 		f.Rounds = s.Rounds
+	}
+	if f.JudgeUnder == 0 {
+		f.JudgeUnder = s.JudgeUnder
 	}
 	if f.QuoteMax == 0 {
 		f.QuoteMax = s.QuoteMax
@@ -108,6 +112,11 @@ const (
 	ReasonNoTime      = "no time was left before the deadline"
 	ReasonNoMoney     = "the request's cost limit left no room"
 	ReasonNoMember    = "no member that may sit here"
+
+	ReasonNothingToShow = "no reply may be shown"
+	ReasonNotInForm     = "not in the form asked for"
+	ReasonUnnamed       = "a point names no companion"
+	ReasonStranger      = "names a companion that wrote nothing here"
 )
 
 // shuffle puts list into an order that depends on the deliberation and the

@@ -20,13 +20,16 @@ type Hearing struct {
 	Ballots []Ballot // what stands of each seat
 	Changed []bool   // by seat: its second ballot stands; nil when there was no second round
 
+	Judged       int  // the position that a judge chose, or -1
+	JudgeChanged bool // by it another position leads
+
 	spoken []Ballot // by seat: the ballot whose text may speak for a position, in it
 	second *SecondRound
 }
 
 // Hear begins with the first round: ballots as v was decided on them. It keeps both.
 func (p *Policy) Hear(id string, q *Question, ballots []Ballot, v Verdict) *Hearing {
-	return &Hearing{policy: p, q: q, id: id, First: ballots, FirstVerdict: v, Verdict: v, Ballots: ballots, spoken: ballots}
+	return &Hearing{policy: p, q: q, id: id, First: ballots, FirstVerdict: v, Verdict: v, Ballots: ballots, Judged: -1, spoken: ballots}
 }
 
 // A Quote is the reply that a position is shown by to companions who are to
@@ -116,5 +119,24 @@ func (p *Policy) Follow(proof *Proof, ballots []Ballot, v Verdict) (*Hearing, er
 			return nil, fmt.Errorf("%w: synthesis: %w", ErrCourse, err)
 		}
 	}
+	if proof.Second != nil {
+		if err := h.placed(proof.Second); err != nil {
+			return nil, fmt.Errorf("%w: second round: %w", ErrCourse, err)
+		}
+	}
 	return h, nil
+}
+
+// Moved reports whether a seat's second ballot takes another position than its
+// first did.
+func (h *Hearing) Moved(seat int) bool {
+	switch {
+	case h.Changed == nil || !h.Changed[seat]:
+		return false
+	case h.First[seat].Position < 0 || h.Ballots[seat].Position < 0:
+		return h.First[seat].Position != h.Ballots[seat].Position
+	case h.q.Kind.Closed():
+		return h.First[seat].Key != h.Ballots[seat].Key
+	}
+	return h.spoken[seat].Position != h.Ballots[seat].Position
 }

@@ -60,6 +60,7 @@ func (h *Hearing) JudgeWanted() (show []Quote, why string) {
 // status stays contested and there is no confidence, since the panel's weights
 // say otherwise. What was carried or lost stays as it is.
 func (h *Hearing) Judge(position int) {
+	h.Judged = position
 	if h.Verdict.Status != Contested || position == 0 {
 		return
 	}
@@ -73,6 +74,7 @@ func (h *Hearing) Judge(position int) {
 	}
 	h.Verdict = h.policy.conclude(h.q, h.Ballots, prefer(h.Verdict.Positions, position, lists...))
 	h.Verdict.Status, h.Verdict.Confidence = Contested, NoConfidence
+	h.Judged, h.JudgeChanged = 0, true
 	h.place()
 }
 
@@ -84,7 +86,7 @@ func (h *Hearing) followJudge(j *Judgement) error {
 	switch {
 	case j.Done() != (j.Chosen >= 0):
 		return errors.New("a choice and a reason why there is none")
-	case j.Outcome == OK && j.Shown != int64(len(show)) || j.Outcome == Unneeded && j.Shown != 0:
+	case j.Outcome == OK && j.Shown != int64(len(show)) || j.Outcome != OK && j.Shown != 0:
 		return fmt.Errorf("it is said to have been shown %d positions of %d", j.Shown, len(show))
 	case !j.Done():
 		return nil

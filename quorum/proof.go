@@ -33,6 +33,27 @@ type Proof struct {
 	Prompt, Client, Answer [32]byte // commitments
 }
 
+// OneRound reports whether nothing was wanted beyond the first round.
+func (p *Proof) OneRound() bool { return p.Second == nil && p.Judge == nil && p.Synthesis == nil }
+
+// SpokeAgain reports whether what a seat says for its position is its reply of
+// the second round: for closed kinds, if that one counts.
+func (p *Proof) SpokeAgain(seat int) bool {
+	if p.Second == nil || !p.Kind.Closed() {
+		return false
+	}
+	for i := range p.Second.Ballots {
+		if b := &p.Second.Ballots[i]; b.Seat == seat {
+			return b.Counted
+		}
+	}
+	return false
+}
+
+// SecondReply is the name, with its seat's number after it, by which a reply of
+// the second round is opened: its commitment stands in its ballot.
+const SecondReply = "second/"
+
 // Type of the record.
 func (p *Proof) Type() RecordType { return TypeDeliberation }
 

@@ -46,7 +46,11 @@ type SecondBallot struct {
 // SecondWanted says whether a second round is to be held: which replies it shows,
 // in the order to show them in, or why not.
 func (h *Hearing) SecondWanted() (show []Quote, why string) {
-	if h.FirstVerdict.Status != Contested {
+	switch h.FirstVerdict.Status {
+	case Contested:
+	case Inquorate:
+		return nil, ReasonNoAuthority
+	default:
 		return nil, ReasonSettled
 	}
 	if show = h.quotes(); len(show) < 2 {
