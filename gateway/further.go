@@ -107,20 +107,20 @@ func (g *Gateway) follow(ctx context.Context, view *view, s *sitting, a *asking)
 		f.spent += spent(s.round.Reply(i), m, s.d)
 	}
 	if f.wanted.rounds > 1 {
-		f.step(ctx, "second round", f.holdSecond)
+		f.step(ctx, stepSecond, f.holdSecond)
 	}
 	if f.wanted.judge != "" {
-		f.step(ctx, "judge", f.askJudge)
+		f.step(ctx, stepJudge, f.askJudge)
 	}
 	if f.wanted.synthesis != "" {
-		f.step(ctx, "synthesis", f.askSynthesis)
+		f.step(ctx, stepSynthesis, f.askSynthesis)
 	}
 	return f
 }
 
 // step runs one step under a span that says how it ended.
-func (f *sequel) step(ctx context.Context, name string, take func(context.Context) quorum.Outcome) {
-	ctx, span := f.g.telemetry.start(ctx, name)
+func (f *sequel) step(ctx context.Context, name int, take func(context.Context) quorum.Outcome) {
+	ctx, span := f.g.telemetry.start(ctx, stepNames[name])
 	defer span.End()
 	begun := time.Now()
 	outcome := take(ctx)
