@@ -198,6 +198,32 @@ func TestOpenTextPrefersWhatOthersResemble(t *testing.T) {
 	}
 }
 
+// Resemblance speaks against the reply that went astray, and for none of the rest.
+func TestOpenTextIsChosenByReliabilityUnlessItIsAstray(t *testing.T) {
+	p := DefaultPolicy()
+	equal := []PPM{800_000, 800_000, 800_000, 800_000}
+	for _, tt := range []struct {
+		name         string
+		reliable     []PPM
+		similarities []PPM // 01 02 03 12 13 23
+		want         int
+	}{
+		{"the first of equals though the others resemble the third more", equal, []PPM{300_000, 500_000, 300_000, 600_000, 300_000, 600_000}, 0},
+		{"not the first of equals when nobody says what it says", equal, []PPM{0, 0, 0, 500_000, 500_000, 500_000}, 1},
+		{"the most reliable though it is least like the others", []PPM{700_000, 800_000, 700_000, 700_000}, []PPM{300_000, 500_000, 500_000, 300_000, 300_000, 500_000}, 1},
+		{"a little less reliable when the best is astray", []PPM{800_000, 790_000, 700_000, 600_000}, []PPM{0, 0, 0, 500_000, 500_000, 500_000}, 1},
+		{"the most reliable when all are alike", []PPM{700_000, 700_000, 800_000, 700_000}, []PPM{500_000, 500_000, 500_000, 500_000, 500_000, 500_000}, 2},
+		{"the most reliable when nothing is alike", []PPM{700_000, 700_000, 700_000, 800_000}, []PPM{0, 0, 0, 0, 0, 0}, 3},
+	} {
+		q := Question{Tier: Research, Kind: Text, Open: true, Similarities: tt.similarities}
+		ballots := panel(p, &q, "", "", "", "")
+		p.Weigh(&q, ballots, tt.reliable, []string{"a", "b", "c", "d"})
+		if v := p.Decide(&q, ballots); v.Winner != tt.want {
+			t.Errorf("%s: it is %d, want %d", tt.name, v.Winner, tt.want)
+		}
+	}
+}
+
 func TestFamiliesAreCapped(t *testing.T) {
 	p := DefaultPolicy()
 	q := Question{Tier: Standard, Kind: Number}
