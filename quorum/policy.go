@@ -119,7 +119,8 @@ type ConsensusPolicy struct {
 // EarlyPolicy is when a deliberation stops listening (DESIGN §4.9).
 type EarlyPolicy struct {
 	Tempering   PPM   `json:"tempering"` // of the log-odds in the posterior
-	Posterior   PPM   `json:"posterior"`
+	Posterior   PPM   `json:"posterior"` // of the leader, for it to be likely
+	Opposed     PPM   `json:"opposed"`   // of the weight still out, that it must withstand to be likely
 	MinReplies  int   `json:"minReplies"`
 	GraceMillis int64 `json:"graceMillis"`
 	GraceShare  PPM   `json:"graceShare"` // of the time elapsed, when that is longer
@@ -277,7 +278,7 @@ func (p *Policy) validate() error {
 	case !fraction(c.ClusterAt) || !fraction(c.OwnPosition) || !fraction(c.OpenSpread) || c.OpenOutlier < 0 || c.OpenOutlier > 8*One || !fraction(c.DissentShare) ||
 		!fraction(c.PlainShare) || c.OpenWords < 1:
 		return errors.New("consensus: a number is out of range")
-	case !fraction(e.Tempering) || !fraction(e.Posterior) || e.MinReplies < 1 || e.GraceMillis < 0 || !fraction(e.GraceShare) || e.ObserveOne < 1:
+	case !fraction(e.Tempering) || !fraction(e.Posterior) || !fraction(e.Opposed) || e.MinReplies < 1 || e.GraceMillis < 0 || !fraction(e.GraceShare) || e.ObserveOne < 1:
 		return errors.New("early: a number is out of range")
 	case p.MaxPanel < 1 || p.MaxPanel > 64 || p.PendingHours < 1 || p.RefuseUnder < 0 || p.RefuseUnder > MaxScore:
 		return errors.New("maxPanel (1 to 64), pendingHours or refuseUnder is out of range")
