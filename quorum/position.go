@@ -7,7 +7,7 @@ import "slices"
 // they are judged, Best is that first seat.
 func findPositions(p *Policy, q *Question, ballots []Ballot, dst []Position) []Position {
 	switch {
-	case q.Kind.Closed():
+	case q.Keyed():
 		for i := range ballots {
 			if votes(&ballots[i]) {
 				ballots[i].Position = equalKey(ballots[:i], ballots[i].Key)
