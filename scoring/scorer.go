@@ -39,6 +39,8 @@ type Reading struct {
 	answer     answer.Answer // of kind
 	kind       quorum.Kind
 	extracted  bool
+	result     string // of code that was run: its key
+	unrun      string // or why there is none
 }
 
 // NewSheet returns an empty sheet for d and a panel of so many seats.
@@ -69,10 +71,18 @@ func (s *Scorer) Release(sheet *Sheet) {
 func (rd *Reading) reset() {
 	rd.Assessment.Findings = rd.Assessment.Findings[:0]
 	rd.plain, rd.kind, rd.extracted, rd.answer = quorum.Auto, quorum.Auto, false, answer.Answer{}
+	rd.result, rd.unrun = "", ""
 }
 
 // Reading of one seat.
 func (sh *Sheet) Reading(seat int) *Reading { return &sh.readings[seat] }
+
+// Ran says what running the code of a seat's reply gave: the key of its result, or
+// the reason why there is none. It is for whoever has read the reply, before the
+// seat arrives.
+func (sh *Sheet) Ran(seat int, key, reason string) {
+	sh.readings[seat].result, sh.readings[seat].unrun = key, reason
+}
 
 // Read scores and reads the reply of one seat. Different seats may be read at
 // the same time.
@@ -139,6 +149,11 @@ func (s *Scorer) Cast(b *quorum.Ballot, sh *Sheet, seat int, kind quorum.Kind, r
 		if a.Ambiguous {
 			b.Reason = quorum.ReasonAmbiguous
 		}
+	case kind == quorum.Code:
+		b.Stance, b.Key = r.Stance, rd.result
+		if b.Reason == "" {
+			b.Reason = rd.unrun
+		}
 	default:
 		b.Stance = r.Stance
 		b.Abstained = kind == quorum.Text && rd.words.Hedge()
@@ -158,7 +173,7 @@ func (sh *Sheet) Value(seat int) string {
 // whether they are too long to be positions (q.Open). Seats whose ballots hold no
 // counted text are like nothing.
 func (s *Scorer) Compare(p *quorum.Policy, q *quorum.Question, sh *Sheet, ballots []quorum.Ballot) {
-	if q.Kind.Closed() {
+	if q.Keyed() {
 		return
 	}
 	words := make([]*answer.Words, len(ballots))
