@@ -44,7 +44,7 @@ type Ballot struct {
 	Score     Score
 	Stance    Stance
 	Abstained bool   // it took part without taking a position
-	Key       string // keyed questions: its canonical answer, equal for equal answers; "" when none was found
+	Key       string // keyed questions: its canonical answer, equal for equal answers; "" when none was found. Open ones: of replies that are the same
 	Reason    string // why it does not count, when that is known before deciding
 
 	TierWeight PPM // what its tier alone gives it
@@ -64,7 +64,7 @@ type Question struct {
 	Kind      Kind // never Auto: found by now
 	Options   int  // of a choice, where the request gave them
 	Operation bool // something that would happen, decided by tier weights
-	Open      bool // long text, or code that nobody runs: replies are compared, not clustered
+	Open      bool // long text, or code that nobody runs: replies are compared, not clustered; only the same share a position
 	// Similarities of each pair of ballots, for text and code: the upper
 	// triangle row by row, (0,1) (0,2) … (1,2) …; -1 where two must never share
 	// a position. Nil for closed kinds.
