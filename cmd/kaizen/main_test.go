@@ -29,6 +29,9 @@ import (
 const asProgram = "KAIZEN_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == runLimited {
+		main() // started by another, which keeps the environment from it
+	}
 	if os.Getenv(asProgram) != "" {
 		go endWithParent()
 		main() // exits
