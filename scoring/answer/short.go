@@ -92,7 +92,10 @@ func shortKey(value, text string) (key, shown string) {
 	if strings.HasPrefix(v, "```") {
 		v = fenced(v)
 	}
-	v = strings.TrimSpace(strings.Trim(v, "`"))
+	for was := ""; was != v; {
+		was = v
+		v = strings.TrimSpace(strings.Trim(v, "`"))
+	}
 	if i := strings.LastIndex(v, "=="); i >= 0 && strings.HasPrefix(v, "assert") {
 		v = strings.TrimSpace(v[i+2:])
 	}
