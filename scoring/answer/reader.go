@@ -142,8 +142,10 @@ func (r *reader) read() {
 				ru, k, _ := letter(s[i:])
 				i += k
 				switch ru {
-				case '°', '\u00a0', '\u202f', '“', '”', '‘', '’', '«', '»', '\u200b':
+				case '°', '\u00a0', '\u202f', '‘', '’', '\u200b':
 					// Spaces and quotes, as in ASCII.
+				case '“', '”', '«', '»':
+					r.quote()
 				default:
 					r.gap()
 				}
@@ -185,7 +187,10 @@ func (r *reader) start() {
 func (r *reader) mark(i int) int {
 	s := r.text
 	switch c := s[i]; c {
-	case ' ', '\t', '*', '_', '"', '`', '\'':
+	case ' ', '\t', '*', '_', '`', '\'':
+		return i + 1
+	case '"':
+		r.quote()
 		return i + 1
 	case '.':
 		// A sentence ends where the next begins, not in 3.5 or "J. Smith".
@@ -244,6 +249,14 @@ func (r *reader) gap() {
 	r.prev, r.prevAt = 0, -1
 	r.last, r.context = 0, 0
 	r.number = -1
+}
+
+// quote ends what a negation reaches, once it has denied something: of "Do not go
+// gentle" by Thomas the author is not denied.
+func (r *reader) quote() {
+	if r.denied > 0 {
+		r.deny = false
+	}
 }
 
 func (r *reader) endClause() {
@@ -356,7 +369,8 @@ func (r *reader) word(buf *foldedWord, n int, capital, upper bool, end int) {
 				r.pass(full)
 				return
 			}
-			r.deny = !r.deny
+			// "Not never" affirms, "not wet and not dry" does not.
+			r.deny = !r.deny || r.denied > 0
 			r.denied, r.quoting = 0, false
 			r.predicate = predicate
 			r.pass(full)
@@ -367,7 +381,8 @@ func (r *reader) word(buf *foldedWord, n int, capital, upper bool, end int) {
 				r.pass(full)
 				return
 			}
-			if predicate {
+			// "Is fictional" denies, "is a fictional town" does not.
+			if predicate && (low[0] != 'f' || low[1] == 'a' && low[2] == 'l' || r.alone(end)) {
 				r.negative, r.denial = true, true
 				r.flip = !r.flip
 				r.pass(full)
