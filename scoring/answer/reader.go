@@ -349,6 +349,9 @@ func (r *reader) word(buf *foldedWord, n int, capital, upper bool, end int) {
 			default:
 				r.predicate = predicate
 			}
+			if r.deny && (string(low) == "until" || string(low) == "till") {
+				r.deny = false // not until 2002
+			}
 			if r.deny && r.denied == 0 && len(low) == 4 && (string(low) == "only" || string(low) == "just") {
 				r.deny = false // not only
 			}
