@@ -100,8 +100,8 @@ func TestWhenNoSecondRoundIsHeld(t *testing.T) {
 		outcome string
 		reason  string
 	}{
-		{"the first carried", []behaviour{says("42"), says("42"), says("42")}, ``, "unneeded", quorum.ReasonSettled},
-		{"nobody has a position", []behaviour{fails(500), fails(500), says("42")}, ``, "unneeded", quorum.ReasonNoAuthority},
+		{"the first carried", []behaviour{says("42"), says("42"), says("42")}, `,"wait":"all"`, "unneeded", quorum.ReasonSettled},
+		{"nobody has a position", []behaviour{fails(500), fails(500), says("42")}, `,"wait":"all"`, "unneeded", quorum.ReasonNoAuthority},
 		{"the money is used up", []behaviour{says("42"), says("41"), says("40")}, `,"maxCostMicroUsd":3100`, "busy", quorum.ReasonNoMoney},
 		{"the first round took all the time", []behaviour{says("42"), says("41"), hangs}, `,"wait":"all",` + shortDeadline, "late", quorum.ReasonNoTime},
 	} {
@@ -135,7 +135,7 @@ func TestACompanionThatFailsInTheSecondRoundKeepsItsFirstBallot(t *testing.T) {
 		{"no answer in time", hangs, `,"wait":"all",` + shortDeadline, "late", "no answer before the deadline"},
 		{"nonsense", says("purple monkeys dance"), ``, "ok", quorum.ReasonNoAnswer},
 		{"an empty reply", says(""), ``, "ok", quorum.ReasonEmpty},
-		{"two answers at once", says(`{"answer":"7"} or rather {"answer":"8"}`), ``, "ok", ""},
+		{"two answers at once", says(`{"answer":"7"} {"answer":"8"}`), ``, "ok", quorum.ReasonAmbiguous},
 		{"below the charter's minimum", says("41. " + breaksCharter), ``, "ok", quorum.ReasonCharter},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

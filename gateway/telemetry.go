@@ -19,6 +19,7 @@ import (
 
 	"github.com/kaizen-os/deliberation/fanout"
 	"github.com/kaizen-os/deliberation/quorum"
+	"github.com/kaizen-os/deliberation/scoring/run"
 )
 
 // telemetry holds the gateway's spans and instruments (DESIGN §12). Attribute
@@ -33,11 +34,13 @@ type telemetry struct {
 	ballots       metric.Int64Counter
 	steps         metric.Int64Counter
 	agreement     metric.Float64Histogram
+	runs          metric.Float64Histogram
 
 	byTier    [5][]metric.RecordOption
 	byVerdict [7][5][]metric.AddOption
 	byOutcome [7][]metric.AddOption
 	byStep    [len(stepNames)][7][]metric.AddOption
+	byRun     [run.Outcomes][]metric.RecordOption
 }
 
 // routeLabels are the attributes of one route.
@@ -72,7 +75,7 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, g *Gateway) (*telemet
 		meter = metricnoop.Meter{}
 	}
 	t := &telemetry{tracer: tracer}
-	var errs [7]error
+	var errs [8]error
 	t.requests, errs[0] = meter.Float64Histogram("http.server.request.duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of HTTP server requests."), metric.WithExplicitBucketBoundaries(requestBuckets...))
 	t.gatewayTime, errs[1] = meter.Float64Histogram("kaizen.overhead", metric.WithUnit("s"),
@@ -81,10 +84,12 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, g *Gateway) (*telemet
 	t.ballots, errs[3] = meter.Int64Counter("kaizen.ballots", metric.WithDescription("Ballots by outcome."))
 	t.agreement, errs[4] = meter.Float64Histogram("kaizen.agreement", metric.WithUnit("1"),
 		metric.WithDescription("The leader's share of all seated weight."), metric.WithExplicitBucketBoundaries(shareBuckets...))
-	t.steps, errs[6] = meter.Int64Counter("kaizen.steps", metric.WithDescription("What was wanted after first rounds: second rounds, judges and syntheses, by outcome."))
+	t.steps, errs[7] = meter.Int64Counter("kaizen.steps", metric.WithDescription("What was wanted after first rounds: second rounds, judges and syntheses, by outcome."))
 	var gauge metric.Int64ObservableGauge
 	gauge, errs[5] = meter.Int64ObservableGauge("kaizen.quorum.slack",
 		metric.WithDescription("Companions that can be reached beyond what a tier's quorum needs; -1 when it cannot be had."))
+	t.runs, errs[6] = meter.Float64Histogram("kaizen.run.duration", metric.WithUnit("s"),
+		metric.WithDescription("Time of running a companion's code, the wait for a turn included."), metric.WithExplicitBucketBoundaries(requestBuckets...))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("gateway instruments: %w", err)
 	}
@@ -102,6 +107,9 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, g *Gateway) (*telemet
 			t.byStep[step][o] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("kaizen.step", name), attribute.String("kaizen.outcome", o.String())))}
 		}
 		t.byOutcome[o] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("kaizen.outcome", o.String())))}
+	}
+	for o := range t.byRun {
+		t.byRun[o] = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("kaizen.outcome", run.Outcome(o).String())))}
 	}
 	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		st, view := g.book.State(), g.view.Load()

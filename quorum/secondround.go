@@ -91,6 +91,9 @@ func (h *Hearing) Second(r *SecondRound) {
 		b := h.First[s.Seat]
 		b.Outcome, b.Reason, b.Scored, b.Score = s.Outcome, s.Reason, s.Scored, s.Score
 		b.Stance, b.Abstained, b.Key = s.Stance, s.Abstained, s.Key
+		if !h.q.Kind.Closed() && s.Stands >= 0 {
+			b.Key = h.First[h.FirstVerdict.Positions[s.Stands].Best].Key
+		}
 		h.policy.Gate(h.q, &b)
 		if b.Counted && !b.Abstained && !h.q.Kind.Closed() && s.Stands < 0 {
 			b.Counted, b.Reason = false, ReasonNoAnswer
