@@ -33,6 +33,9 @@ type Proof struct {
 	Prompt, Client, Answer [32]byte // commitments
 }
 
+// maxSeats is the most that a policy may seat.
+const maxSeats = 64
+
 // OneRound reports whether nothing was wanted beyond the first round.
 func (p *Proof) OneRound() bool { return p.Second == nil && p.Judge == nil && p.Synthesis == nil }
 
@@ -269,6 +272,9 @@ func readProof(r *canon.Reader, subjects []Subject) (*Proof, int64) {
 	})
 	if n := len(p.Ballots); len(p.Similarities) > 0 && len(p.Similarities) != n*(n-1)/2 {
 		r.Fail("%d similarities for %d ballots", len(p.Similarities), n)
+	}
+	if len(p.Ballots) > maxSeats {
+		r.Fail("%d ballots, at most %d", len(p.Ballots), maxSeats)
 	}
 	if p.ID == "" || p.Tier == NoTier || (len(p.Ballots) > 0 && p.Kind == Auto) {
 		r.Fail("deliberation, tier or kind is missing")
