@@ -207,6 +207,7 @@ func BenchmarkDecide(b *testing.B) {
 }
 
 func FuzzParseRecord(f *testing.F) {
+	rules := DefaultPolicy()
 	for _, rec := range sampleRecords() {
 		f.Add(leafOf(rec))
 	}
@@ -226,7 +227,7 @@ func FuzzParseRecord(f *testing.F) {
 			for i := range ballots {
 				ballots[i] = p.Ballots[i].Ballot
 			}
-			q, rules := p.Question(), DefaultPolicy()
+			q := p.Question()
 			rules.Follow(p, ballots, rules.Decide(&q, ballots))
 		}
 	})
