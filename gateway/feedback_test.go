@@ -44,7 +44,7 @@ func TestConfirmedFeedbackMovesWeights(t *testing.T) {
 			// Votes leave no soft counts, so that p is the labels' alone.
 			r := start(t, setup{panel: panelOf(t, votes("approve"), votes("approve"), votes("reject"))})
 			const motion = `{"prompt":"Shall we plant a tree?","kind":"vote","wait":"all","context":{"topic":"trees"},"cache":{"maxAgeSeconds":600}}`
-			d := r.ask(motion)
+			d := r.askCached(motion)
 			given := r.feedback(d.ID, tt.body).feedback()
 			if given.Confirmed || given.Correct == nil || *given.Correct != (name == "right") || given.Right != nil {
 				t.Errorf("%+v", given)

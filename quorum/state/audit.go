@@ -100,7 +100,7 @@ func (a *Auditor) check(index uint64, rec quorum.Record) error {
 	return err
 }
 
-// calibrated holds a calibration against the state that its panel was taken from.
+// calibrated holds a calibration against the state that it was counted in.
 // That its counts are within its items, its reader has checked.
 func (a *Auditor) calibrated(c *quorum.Calibration) error {
 	s, err := a.at(c.AsOf)
