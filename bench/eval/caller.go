@@ -116,6 +116,9 @@ func (c *caller) calibrate(ctx context.Context, items []*sim.Item) error {
 			err = fmt.Errorf("POST /api/calibration: status %d", status)
 			if said, undecoded := wire.DecodeError(body); undecoded == nil {
 				err = fmt.Errorf("%w: %s", err, said.Message)
+				for _, d := range said.Details[:min(1, len(said.Details))] {
+					err = fmt.Errorf("%w: %s %s", err, d.Field, d.Problem)
+				}
 			}
 		}
 		batch.Items, size = batch.Items[:0], 0

@@ -88,10 +88,11 @@ func folder(t *testing.T, files map[string]string) string {
 // With wait all everyone is heard, with decided all but the last seat, with likely
 // all but the first.
 type double struct {
-	status    map[string]int // by prompt: answered in place of a verdict
-	memorises bool           // answers only what it was calibrated with, and that always right
-	drifts    bool           // weighs the panel anew for every question
-	cutOff    string         // a prompt at which the connection ends, and no more is accepted
+	status      map[string]int // by prompt: answered in place of a verdict
+	memorises   bool           // answers only what it was calibrated with, and that always right
+	unteachable bool           // refuses labelled prompts
+	drifts      bool           // weighs the panel anew for every question
+	cutOff      string         // a prompt at which the connection ends, and no more is accepted
 
 	mu      sync.Mutex
 	started []*doubled
@@ -139,6 +140,10 @@ func (g *doubled) handle(ctx *fasthttp.RequestCtx) {
 		}
 		if err := json.Unmarshal(ctx.PostBody(), &batch); err != nil {
 			ctx.Error("bad", 400)
+			return
+		}
+		if g.unteachable {
+			ctx.Error(`{"error":{"code":"invalid_value","message":"two fields","details":[{"field":"items[0].truth","problem":"is blank"}]}}`, 422)
 			return
 		}
 		g.mu.Lock()
@@ -654,14 +659,17 @@ func TestRunFails(t *testing.T) {
 		{"an empty panel", with("panels.json", `{"sums":{"tiers":{"big":1.0,"mid":1.0,"low":1.0},"panels":{"x":[]}}}`), Config{Key: lastWord, Gateway: g.start}, ErrPanels},
 		{"a broken recording", with("sums.jsonl", "{"), Config{Key: lastWord, Gateway: g.start}, sim.ErrRecording},
 		{"a gateway that does not start", made, Config{Key: lastWord, Gateway: func(context.Context, GatewayConfig) (Gateway, error) { return Gateway{}, broken }}, broken},
+		{"a gateway that takes no labels", made, Config{Key: lastWord, Gateway: (&double{unteachable: true}).start, Labels: []int{1}}, nil},
 		{"a gateway that is nowhere", made, Config{Key: lastWord, Gateway: func(context.Context, GatewayConfig) (Gateway, error) {
 			return Gateway{URL: "http://127.0.0.1:1"}, nil
 		}}, nil},
 		{"a gateway without address", made, Config{Key: lastWord, Gateway: func(context.Context, GatewayConfig) (Gateway, error) { return Gateway{}, nil }}, nil},
 	} {
 		tt.cfg.Dir = folder(t, tt.files)
-		if report, err := Run(t.Context(), tt.cfg); err == nil || tt.want != nil && !errors.Is(err, tt.want) {
+		if report, err := Run(t.Context(), tt.cfg); err == nil || tt.want != nil && !errors.Is(err, tt.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, %v", tt.name, report, err)
+		} else if tt.name == "a gateway that takes no labels" && !strings.HasSuffix(err.Error(), "status 422: two fields: items[0].truth is blank") {
+			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -157,7 +157,7 @@ func (r *Report) early() table {
 }
 
 func (r *Report) verdicts() table {
-	t := table{title: "Verdicts", note: "given: labelled prompts that each gateway had, at the least", group: "set, panel", header: []string{"contender", "given", "verdicts"}}
+	t := table{title: "Verdicts", aside: true, note: "given: labelled prompts that each gateway had, at the least", group: "set, panel", header: []string{"contender", "given", "verdicts"}}
 	for _, result := range r.Results {
 		for _, c := range result.gatewaysOf() {
 			verdicts := counts(c.Verdicts.Statuses)
@@ -182,7 +182,7 @@ func (r *Report) cost() table {
 }
 
 func (r *Report) models() table {
-	t := table{title: "Single models", group: "set, panel", header: []string{"model", "score", "over best (95 %)"}}
+	t := table{title: "Single models", aside: true, group: "set, panel", header: []string{"model", "score", "over best (95 %)"}}
 	for _, result := range r.Results {
 		open := result.Kind == sim.OpenItem
 		for i := range result.Models {

@@ -11,6 +11,7 @@ import (
 type table struct {
 	title, note string
 	group       string // what a group is; "" when there are none
+	aside       bool   // long, and for who asks: folded away in markdown
 	header      []string
 	rows        []row
 }
@@ -88,7 +89,11 @@ func (t *table) markdown() string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n### %s\n\n", t.title)
+	if t.aside {
+		fmt.Fprintf(&b, "\n<details><summary>%s</summary>\n\n", t.title)
+	} else {
+		fmt.Fprintf(&b, "\n### %s\n\n", t.title)
+	}
 	if t.note != "" {
 		b.WriteString(strings.ToUpper(t.note[:1]) + t.note[1:] + ".\n\n")
 	}
@@ -111,6 +116,9 @@ func (t *table) markdown() string {
 			group, shown = r.group, r.group
 		}
 		line(shown, r.cells)
+	}
+	if t.aside {
+		b.WriteString("\n</details>\n")
 	}
 	return b.String()
 }
