@@ -22,35 +22,25 @@ func (g *Gateway) labelled(req *wire.CalibrationRequest, view *view, k *caller) 
 	if err != nil {
 		return nil, err
 	}
-	said := make(labels)
+	truths, err := CheckLabels(req.Items)
+	if err != nil {
+		return nil, err
+	}
 	var set strings.Builder
 	for i := range req.Items {
 		it := &req.Items[i]
-		kind, err := quorum.ParseKind(it.Kind)
-		if err != nil {
-			return nil, err
-		}
-		truth, err := grade.New(kind, it.Options, it.Prompt, it.Truth)
-		if err != nil {
-			field := "truth"
-			if kind == quorum.Code {
-				field = "kind"
-			}
-			bad.add(wire.InvalidValue, i, field, err.Error())
-			continue
-		}
-		if other, contradicts := said.add(i, it, truth); contradicts {
-			bad.add(wire.InvalidValue, i, "truth", fmt.Sprintf("contradicts items[%d]: the same prompt with another truth", other))
-			continue
-		}
 		var a quorum.Assessment
 		if g.scorer.Charter().AssessPrompt(&a, it.Prompt); a.Score < policy.RefuseUnder {
 			bad.add(wire.PromptRefused, i, "prompt", fmt.Sprintf("scores %s against the charter, under %s: companions are not asked it", a.Score, policy.RefuseUnder))
 			continue
 		}
+		kind, err := quorum.ParseKind(it.Kind)
+		if err != nil {
+			return nil, err
+		}
 		d := &quorum.Deliberation{ID: newID(), Client: k.Name, Prompt: it.Prompt, Tier: tier, Chamber: view.limits.Chamber, Cycle: policy.Cycle,
 			Topic: it.Topic, Kind: kind, Options: it.Options, Wait: quorum.WaitAll}
-		c.items = append(c.items, labelled{d: d, truth: truth})
+		c.items = append(c.items, labelled{d: d, truth: truths[i]})
 		if i > 0 {
 			set.WriteByte('\n')
 		}
@@ -76,6 +66,37 @@ func (g *Gateway) labelled(req *wire.CalibrationRequest, view *view, k *caller) 
 		return nil, refuse(wire.Overloaded, "there is no active companion to ask")
 	}
 	return c, nil
+}
+
+// CheckLabels reads the accepted answers of labelled items, and finds those that
+// are no answer of their item's kind, cannot be graded, or contradict another
+// item's. The error is a *wire.Error that tells each by its index.
+func CheckLabels(items []wire.CalibrationItem) ([]*grade.Truth, error) {
+	var bad problems
+	said := make(labels)
+	truths := make([]*grade.Truth, len(items))
+	for i := range items {
+		it := &items[i]
+		kind, err := quorum.ParseKind(it.Kind)
+		if err == nil {
+			truths[i], err = grade.New(kind, it.Options, it.Prompt, it.Truth)
+		}
+		if err != nil {
+			field := "truth"
+			if truths[i] == nil && (kind == quorum.Code || kind == quorum.Auto) {
+				field = "kind"
+			}
+			bad.add(wire.InvalidValue, i, field, err.Error())
+			continue
+		}
+		if other, contradicts := said.add(i, it, truths[i]); contradicts {
+			bad.add(wire.InvalidValue, i, "truth", fmt.Sprintf("contradicts items[%d]: the same prompt with another truth", other))
+		}
+	}
+	if err := bad.err(); err != nil {
+		return nil, err
+	}
+	return truths, nil
 }
 
 // sort lays out the cells, in their order, and each item's place among them.

@@ -19,6 +19,7 @@ import (
 	"github.com/kaizen-os/deliberation/gateway/wire"
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/scoring"
+	"github.com/kaizen-os/deliberation/scoring/run"
 	"github.com/kaizen-os/deliberation/store/ledger"
 	"github.com/kaizen-os/deliberation/store/vault"
 )
@@ -34,6 +35,10 @@ type Config struct {
 	Tracer trace.Tracer // nil: no spans
 	Meter  metric.Meter // nil: no metrics
 	Logger *slog.Logger // nil discards
+
+	// Runner runs what companions answer to a question of kind code. Nil: nothing
+	// is run, and code is decided by what its companions have earned.
+	Runner *run.Runner
 
 	StewardKey [32]byte // SHA-256 of the key in steward.key
 	InFlight   int      // deliberations at once; zero is DefaultInFlight
@@ -66,6 +71,8 @@ type Gateway struct {
 	vault         *vault.Vault
 	fan           *fanout.Fan
 	scorer        *scoring.Scorer
+	runner        *run.Runner  // nil for none
+	runnerFailed  atomic.Int64 // when it was last logged, in seconds
 	charterDigest [32]byte
 	log           *slog.Logger
 	telemetry     *telemetry
@@ -111,7 +118,7 @@ func New(cfg Config) (*Gateway, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{
-		book: cfg.Book, ledger: cfg.Ledger, vault: cfg.Vault, fan: cfg.Fan, scorer: cfg.Scorer, charterDigest: cfg.Scorer.Charter().Digest(),
+		book: cfg.Book, ledger: cfg.Ledger, vault: cfg.Vault, fan: cfg.Fan, scorer: cfg.Scorer, runner: cfg.Runner, charterDigest: cfg.Scorer.Charter().Digest(),
 		log: cfg.Logger, admission: newAdmission(cfg.InFlight), steward: cfg.StewardKey, stop: make(chan struct{}),
 		leaving: make(chan struct{}), calibrating: make(chan struct{}, 1), bundling: make(chan struct{}, maxBundles),
 	}

@@ -12,10 +12,10 @@
 //
 // Closed kinds compare canonical answers. A text is right when it holds one of the
 // accepted answers: its words in order, or half of the words that say something
-// and all of its figures. That is a reading of short answers by their words, which
-// agrees with people about nineteen times in twenty for questions of trivia and
-// nine in ten for those asked of a search engine (bench/README.md has the
-// figures). Code and open text cannot be graded here.
+// and all of its figures. Held against people's verdicts on replies of five models
+// (EVOUNA, the half of it that the project develops on), it agrees with 95.2 % of
+// 4,800 on TriviaQA and 90.2 % of 7,506 on Natural Questions; where it does not, it
+// is strict three times in four. Code and open text cannot be graded here.
 //
 // Everything is a pure function of its arguments. An error never holds text of a
 // prompt or a truth.

@@ -38,6 +38,11 @@ func New(kind quorum.Kind, options []string, prompt string, accepted []string) (
 	if len(accepted) == 0 {
 		return nil, errors.New("no answer is accepted: the item is not labelled")
 	}
+	for i, a := range accepted {
+		if strings.TrimSpace(a) == "" {
+			return nil, fmt.Errorf("accepted answer %d is blank", i+1)
+		}
+	}
 	read := map[quorum.Kind]func(string) (string, error){
 		quorum.Choice: t.choice, quorum.Number: number, quorum.Short: t.short, quorum.JSON: document, quorum.VoteKind: vote,
 	}[kind]
