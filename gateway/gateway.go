@@ -79,6 +79,7 @@ type Gateway struct {
 	admission     *admission
 	cache         *cache
 	erasing       singleflight.Group // erasures, by deliberation
+	calibrating   chan struct{}      // held by the one calibration at work
 	backups       backups
 	steward       [32]byte
 	server        *fasthttp.Server
@@ -89,6 +90,7 @@ type Gateway struct {
 	background sync.WaitGroup // completions and cache hits being recorded
 	bundling   chan struct{}  // held by who puts an entry bundle together
 	draining   atomic.Bool    // Shutdown has begun: nobody should send more
+	leaving    chan struct{}  // closed with it: what takes long gives up
 	stop       chan struct{}  // closed when the gateway drains
 	stopping   sync.Once      // Shutdown
 }
@@ -118,7 +120,7 @@ func New(cfg Config) (*Gateway, error) {
 	g := &Gateway{
 		book: cfg.Book, ledger: cfg.Ledger, vault: cfg.Vault, fan: cfg.Fan, scorer: cfg.Scorer, runner: cfg.Runner, charterDigest: cfg.Scorer.Charter().Digest(),
 		log: cfg.Logger, admission: newAdmission(cfg.InFlight), steward: cfg.StewardKey, stop: make(chan struct{}),
-		bundling: make(chan struct{}, maxBundles),
+		leaving: make(chan struct{}), calibrating: make(chan struct{}, 1), bundling: make(chan struct{}, maxBundles),
 	}
 	g.backups.dir = cfg.BackupDir
 	if cfg.BackupDir != "" {
@@ -252,6 +254,7 @@ const lameDuck = 250 * time.Millisecond
 func (g *Gateway) Shutdown(ctx context.Context) (err error) {
 	g.stopping.Do(func() {
 		g.draining.Store(true)
+		close(g.leaving)
 		if g.server.GetOpenConnectionsCount() > 0 {
 			// The server closes connections that it believes idle, also one whose
 			// next request is on its way. None should be between two requests then.

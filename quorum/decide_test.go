@@ -198,6 +198,32 @@ func TestOpenTextPrefersWhatOthersResemble(t *testing.T) {
 	}
 }
 
+// Resemblance speaks against the reply that went astray, and for none of the rest.
+func TestOpenTextIsChosenByReliabilityUnlessItIsAstray(t *testing.T) {
+	p := DefaultPolicy()
+	equal := []PPM{800_000, 800_000, 800_000, 800_000}
+	for _, tt := range []struct {
+		name         string
+		reliable     []PPM
+		similarities []PPM // 01 02 03 12 13 23
+		want         int
+	}{
+		{"the first of equals though the others resemble the third more", equal, []PPM{300_000, 500_000, 300_000, 600_000, 300_000, 600_000}, 0},
+		{"not the first of equals when nobody says what it says", equal, []PPM{0, 0, 0, 500_000, 500_000, 500_000}, 1},
+		{"the most reliable though it is least like the others", []PPM{700_000, 800_000, 700_000, 700_000}, []PPM{300_000, 500_000, 500_000, 300_000, 300_000, 500_000}, 1},
+		{"a little less reliable when the best is astray", []PPM{800_000, 790_000, 700_000, 600_000}, []PPM{0, 0, 0, 500_000, 500_000, 500_000}, 1},
+		{"the most reliable when all are alike", []PPM{700_000, 700_000, 800_000, 700_000}, []PPM{500_000, 500_000, 500_000, 500_000, 500_000, 500_000}, 2},
+		{"the most reliable when nothing is alike", []PPM{700_000, 700_000, 700_000, 800_000}, []PPM{0, 0, 0, 0, 0, 0}, 3},
+	} {
+		q := Question{Tier: Research, Kind: Text, Open: true, Similarities: tt.similarities}
+		ballots := panel(p, &q, "", "", "", "")
+		p.Weigh(&q, ballots, tt.reliable, []string{"a", "b", "c", "d"})
+		if v := p.Decide(&q, ballots); v.Winner != tt.want {
+			t.Errorf("%s: it is %d, want %d", tt.name, v.Winner, tt.want)
+		}
+	}
+}
+
 func TestFamiliesAreCapped(t *testing.T) {
 	p := DefaultPolicy()
 	q := Question{Tier: Standard, Kind: Number}
@@ -372,23 +398,34 @@ func leader(v Verdict, ballots []Ballot) string {
 	return ballots[v.Positions[0].Best].Key
 }
 
-func TestLikelyNeedsTwoReplies(t *testing.T) {
-	p := DefaultPolicy()
-	q := Question{Tier: Research, Kind: Choice, Options: 4}
-	one := panel(p, &q, "A", "unneeded", "unneeded", "unneeded")
-	v := p.Decide(&q, one)
-	if p.Likely(&q, &v, one) {
-		t.Error("likely after one reply")
-	}
-	for i := range one {
-		one[i].Odds = 12 * One
-	}
-	three := panel(p, &q, "A", "A", "A", "unneeded")
-	for i := range three {
-		three[i].Odds = 5 * One
-	}
-	v = p.Decide(&q, three)
-	if !p.Likely(&q, &v, three) {
-		t.Errorf("three sure replies agree and it is not likely: %+v", v)
+// Row by row: what each companion of a panel says, how far it is believed, and
+// what it weighs.
+func TestLikelyIsSureOfTheLeader(t *testing.T) {
+	const sure, fair, weak = 5 * One, 3 * One, One / 2
+	for _, tt := range []struct {
+		name    string
+		says    []string
+		odds    []PPM
+		weights []PPM
+		want    bool
+	}{
+		{"one reply is never enough", []string{"A", "unneeded"}, []PPM{12 * One, weak}, []PPM{One, 1000}, false},
+		{"two that are believed and weigh most", []string{"A", "A", "unneeded", "unneeded"}, []PPM{sure, sure, weak, weak}, []PPM{One, One, 100_000, 100_000}, true},
+		{"two that are hardly believed", []string{"A", "A", "unneeded", "unneeded"}, []PPM{weak, weak, weak, weak}, []PPM{One, One, 100_000, 100_000}, false},
+		{"believed, but half of what is out would unseat them", []string{"A", "A", "unneeded", "unneeded"}, []PPM{sure, sure, sure, sure}, []PPM{300_000, 300_000, One, 300_000}, false},
+		{"a runner-up and half of what is out are together as heavy", []string{"A", "A", "A", "B", "unneeded"}, []PPM{sure, sure, sure, fair, fair}, []PPM{One, One, One, One, 4 * One}, false},
+		{"a runner-up and half of what is out stay lighter", []string{"A", "A", "A", "B", "unneeded"}, []PPM{sure, sure, sure, fair, fair}, []PPM{One, One, One, One, 3 * One}, true},
+		{"replies that failed are not out", []string{"A", "A", "late", "late"}, []PPM{sure, sure, sure, sure}, []PPM{One, One, One, One}, true},
+	} {
+		p := DefaultPolicy()
+		q := Question{Tier: Research, Kind: Choice, Options: 4}
+		ballots := panel(p, &q, tt.says...)
+		for i := range ballots {
+			ballots[i].Odds, ballots[i].Weight = tt.odds[i], tt.weights[i]
+		}
+		v := p.Decide(&q, ballots)
+		if got := p.Likely(&q, &v, ballots); got != tt.want {
+			t.Errorf("%s: likely %t, want %t (%+v)", tt.name, got, tt.want, v)
+		}
 	}
 }

@@ -77,21 +77,33 @@ func (p *Policy) Settled(q *Question, v *Verdict, ballots []Ballot, out func(i i
 
 // Likely reports whether the leader is most unlikely to change (wait: likely):
 // enough replies are in, they carry or lose the question as if nobody else came,
-// and the posterior of the leader, with tempered log-odds and an unseen answer at
-// score 0, reaches the policy's mark.
+// the leader would stay if the policy's share of what is still out backed the
+// runner-up, and its posterior, with tempered log-odds and an unseen answer at
+// score 0, reaches the policy's mark. The posterior alone says who is probably
+// right; the weights, which a single strong companion may dominate, say who leads.
+//
+// Ballots whose outcome is unneeded are still out.
 func (p *Policy) Likely(q *Question, v *Verdict, ballots []Ballot) bool {
 	if !q.Kind.Closed() || v.Status != Carried && v.Status != Lost && v.Status != Pending {
 		return false
 	}
 	replies := 0
 	var scores [64]PPM
+	var outstanding, rival PPM
 	for i := range ballots {
-		if b := &ballots[i]; b.Counted && b.Position >= 0 {
+		b := &ballots[i]
+		if b.Outcome == Unneeded {
+			outstanding += b.Weight
+		}
+		if b.Counted && b.Position >= 0 {
 			replies++
 			scores[b.Position] += p.Early.Tempering * b.Odds / One
 		}
 	}
-	if replies < p.Early.MinReplies {
+	if len(v.Positions) > 1 {
+		rival = v.Positions[1].Weight
+	}
+	if replies < p.Early.MinReplies || v.Positions[0].Weight <= rival+outstanding*p.Early.Opposed/One {
 		return false
 	}
 	// posterior of the leader = 1 / (Σ_k e^(s_k - s_0) + e^-s_0)

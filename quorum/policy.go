@@ -110,7 +110,8 @@ type ConsensusPolicy struct {
 	ClusterAt    PPM `json:"clusterAt"`    // similarity that joins two texts
 	OpenWords    int `json:"openWords"`    // longer replies are compared, not clustered
 	OwnPosition  PPM `json:"ownPosition"`  // similarity's part in choosing the reply
-	OpenSpread   PPM `json:"openSpread"`   // the same for open text
+	OpenSpread   PPM `json:"openSpread"`   // log-odds an open text loses for each deviation that it is astray
+	OpenOutlier  PPM `json:"openOutlier"`  // deviations under the mean resemblance that are not astray
 	DissentShare PPM `json:"dissentShare"` // a position below it is no dissent
 	PlainShare   PPM `json:"plainShare"`   // of the replies that must show a closed kind for auto to take it
 }
@@ -118,7 +119,8 @@ type ConsensusPolicy struct {
 // EarlyPolicy is when a deliberation stops listening (DESIGN §4.9).
 type EarlyPolicy struct {
 	Tempering   PPM   `json:"tempering"` // of the log-odds in the posterior
-	Posterior   PPM   `json:"posterior"`
+	Posterior   PPM   `json:"posterior"` // of the leader, for it to be likely
+	Opposed     PPM   `json:"opposed"`   // of the weight still out, that it must withstand to be likely
 	MinReplies  int   `json:"minReplies"`
 	GraceMillis int64 `json:"graceMillis"`
 	GraceShare  PPM   `json:"graceShare"` // of the time elapsed, when that is longer
@@ -273,10 +275,10 @@ func (p *Policy) validate() error {
 		r.Strength < 1 || r.Strength > 10_000 || r.CellCap < 1 || r.CellCap > 1_000_000 || r.SoftUnder < 0 || r.SoftCap < 1 ||
 		r.SoftCap > 1_000_000 || r.FamilyCap < One || r.FamilyCap > 64*One || r.Probability < 1 || r.Probability > One/2:
 		return errors.New("reliability: a number is out of range")
-	case !fraction(c.ClusterAt) || !fraction(c.OwnPosition) || !fraction(c.OpenSpread) || !fraction(c.DissentShare) ||
+	case !fraction(c.ClusterAt) || !fraction(c.OwnPosition) || !fraction(c.OpenSpread) || c.OpenOutlier < 0 || c.OpenOutlier > 8*One || !fraction(c.DissentShare) ||
 		!fraction(c.PlainShare) || c.OpenWords < 1:
 		return errors.New("consensus: a number is out of range")
-	case !fraction(e.Tempering) || !fraction(e.Posterior) || e.MinReplies < 1 || e.GraceMillis < 0 || !fraction(e.GraceShare) || e.ObserveOne < 1:
+	case !fraction(e.Tempering) || !fraction(e.Posterior) || !fraction(e.Opposed) || e.MinReplies < 1 || e.GraceMillis < 0 || !fraction(e.GraceShare) || e.ObserveOne < 1:
 		return errors.New("early: a number is out of range")
 	case p.MaxPanel < 1 || p.MaxPanel > 64 || p.PendingHours < 1 || p.RefuseUnder < 0 || p.RefuseUnder > MaxScore:
 		return errors.New("maxPanel (1 to 64), pendingHours or refuseUnder is out of range")

@@ -204,10 +204,12 @@ func (p *Policy) spokesman(q *Question, ballots []Ballot, k int) int {
 	return best
 }
 
-// openMerit ranks open replies: what all the others weigh times how alike they
-// are, standardised over the panel, plus the reliability prior as log-odds: on
-// real replies whose judge's scores are known, the prior tells more than the
-// resemblance, which flatters the common denominator.
+// openMerit ranks open replies: by the reliability prior as log-odds, less what
+// an outlier loses. How much a reply resembles the others (what they weigh times
+// how alike they are) is standardised over the panel, and only what lies further
+// than OpenOutlier under the mean costs anything: on real replies whose judge's
+// scores are known, resemblance shows the reply that went astray, and among the
+// others it prefers the common denominator, which is worse than a throw of dice.
 func (p *Policy) openMerit(q *Question, ballots []Ballot) []PPM {
 	merit := make([]PPM, len(ballots))
 	var sum, count PPM
@@ -240,7 +242,8 @@ func (p *Policy) openMerit(q *Question, ballots []Ballot) []PPM {
 	deviation := PPM(Sqrt(squares / int64(count)))
 	for i := range ballots {
 		if votes(&ballots[i]) {
-			merit[i] = p.LogOdds(ballots[i].Prior, p.Kind(q.Kind).Alternatives) + p.Consensus.OpenSpread*ratio(merit[i]-mean, deviation)/One
+			astray := min(ratio(merit[i]-mean, deviation)+p.Consensus.OpenOutlier, 0)
+			merit[i] = p.LogOdds(ballots[i].Prior, p.Kind(q.Kind).Alternatives) + p.Consensus.OpenSpread*astray/One
 		}
 	}
 	return merit
