@@ -159,8 +159,9 @@ func TestAPanelOf64(t *testing.T) {
 		{"64 that agree on a number: carried", "number", func(int) string { return "42" }, 1, "carried"},
 		{"64 different numbers: contested", "number", func(i int) string { return fmt.Sprint(100 + i) }, seats, "contested"},
 		{"a vote split in halves: contested", "vote", func(int) string { return "I have weighed the motion." }, 2, "contested"},
-		{"64 sentences, somewhat alike: contested", "text", func(i int) string {
-			return fmt.Sprintf("In spring the gardens of town%d grow fruit%d, herb%d and barley beside river%d.", i, i, i%8, i%4)
+		{"64 sentences, each a little like the others: contested", "text", func(i int) string {
+			w := string(rune('a'+i%26)) + string(rune('a'+i/26)) // of 64 made-up words each
+			return fmt.Sprintf("Gardens grow %sberries, %sherbs, %sroots and %sgrass.", w+"o", w+"u", w+"e", w+"i")
 		}, 0, "contested"},
 		{"64 times the same sentence: carried", "text", func(int) string { return "The capital of France is Paris." }, 1, "carried"},
 		{"64 essays: contested, a position each", "text", func(i int) string { return essay() + fmt.Sprint("Chapter ", i) }, seats, "contested"},
