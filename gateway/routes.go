@@ -29,6 +29,9 @@ func (g *Gateway) routes() fasthttp.RequestHandler {
 	r.DELETE("/v1/deliberations/{id}/text", g.keyed("/v1/deliberations/{id}/text", g.deleteText))
 	r.POST("/constitutional/validate", g.keyed("/constitutional/validate", g.postValidate))
 	r.GET("/api/companions", g.keyed("/api/companions", g.getCompanions))
+	r.GET("/api/companions/{id}", g.keyed("/api/companions/{id}", g.getCompanion))
+	r.POST(calibrationPath, g.keyed(calibrationPath, g.postCalibration))
+	r.GET(calibrationPath+"/{id}/receipt", g.keyed(calibrationPath+"/{id}/receipt", g.getCalibrationReceipt))
 
 	r.GET("/ledger/checkpoint", g.open("/ledger/checkpoint", g.getCheckpoint))
 	r.GET("/ledger/key", g.open("/ledger/key", g.getLedgerKey))

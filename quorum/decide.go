@@ -11,6 +11,8 @@ const (
 	ReasonAmbiguous = "several different answers"
 	ReasonSuspended = "suspended meanwhile"
 	ReasonEmpty     = "empty reply"
+	ReasonRunFailed = "the runner failed it" // code: it crashed, or broke a limit
+	ReasonNotRun    = "not run in time"      // code: the deliberation ended first, or the runner itself did not work
 )
 
 // Decide counts the ballots of a panel, in seat order, and says what they came
@@ -42,7 +44,7 @@ func (p *Policy) Gate(q *Question, b *Ballot) {
 		b.Reason = ReasonCharter
 	case b.Abstained:
 		b.Counted = true
-	case q.Kind.Closed() && b.Key == "":
+	case q.Keyed() && b.Key == "":
 		b.Reason = ReasonNoAnswer
 	default:
 		b.Counted = true

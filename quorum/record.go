@@ -24,6 +24,7 @@ const (
 	TypePolicy       RecordType = "policy.activated"
 	TypeRekeying     RecordType = "ledger.rekeyed"
 	TypeErasure      RecordType = "text.erased"
+	TypeCalibration  RecordType = "calibration.counted"
 )
 
 const (
@@ -147,6 +148,8 @@ func ParseRecord(leaf []byte) (rec Record, at int64, err error) {
 		rec, at = readRekeying(p, subjects)
 	case TypeErasure:
 		rec, at = readErasure(p, subjects)
+	case TypeCalibration:
+		rec, at = readCalibration(p, subjects)
 	default:
 		return nil, 0, fmt.Errorf("%w: %q", ErrRecordType, kind)
 	}

@@ -63,6 +63,7 @@ func sampleRecords() []Record {
 		&Rekeying{"kaizen.example.org/ledger+b108ba7d+AQIDBA=="},
 		&Erasure{"dlb_x", Owner, ErasureAsked},
 		&Erasure{"dlb_x", Gateway, ErasureLost},
+		sampleCalibration(),
 	}
 }
 

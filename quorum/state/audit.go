@@ -50,6 +50,11 @@ func (a *Auditor) Visit(index uint64, leaf []byte) error {
 		}
 		a.Proofs++
 	}
+	if c, ok := rec.(*quorum.Calibration); ok {
+		if err := a.check(c); err != nil {
+			return fmt.Errorf("record %d, %s: %w", index, c.ID, err)
+		}
+	}
 	a.Records[rec.Type()]++
 	next, err := a.now.Apply(at, rec)
 	if err != nil {
@@ -65,11 +70,33 @@ func (a *Auditor) Visit(index uint64, leaf []byte) error {
 	return nil
 }
 
+// ErrCalibration is a calibration of a panel or a policy that there was not.
+var ErrCalibration = errors.New("calibration does not follow from the ledger")
+
+// check holds a calibration against the state that its panel was taken from.
+// That its counts are within its items, its reader has checked.
+func (a *Auditor) check(c *quorum.Calibration) error {
+	s, err := a.at(c.AsOf)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCalibration, err)
+	}
+	if s.Policy == nil || s.Policy.Digest() != c.Policy {
+		return fmt.Errorf("%w: it names a policy that was not in force at %d", ErrCalibration, c.AsOf)
+	}
+	for i := range c.Companions {
+		id := c.Companions[i].Companion
+		if m := s.Roster.Find(id); m == nil || m.Status != quorum.Active {
+			return fmt.Errorf("%w: %s was no active member at %d", ErrCalibration, id, c.AsOf)
+		}
+	}
+	return nil
+}
+
 // at is the state that the first size records came to.
 func (a *Auditor) at(size uint64) (*State, error) {
 	i := sort.Search(len(a.past), func(i int) bool { return a.past[i].Size > size })
 	if i == 0 || size > a.now.Size {
-		return nil, fmt.Errorf("%w: asOf %d is not within reach", ErrVerdict, size)
+		return nil, fmt.Errorf("asOf %d is not within reach", size)
 	}
 	return a.past[i-1], nil
 }
@@ -78,7 +105,7 @@ func (a *Auditor) at(size uint64) (*State, error) {
 func (a *Auditor) judge(p *quorum.Proof, index uint64) error {
 	s, err := a.at(p.AsOf)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrVerdict, err)
 	}
 	if s.Policy == nil || s.Policy.Digest() != p.Policy {
 		return fmt.Errorf("%w: it names a policy that was not in force at %d", ErrVerdict, p.AsOf)

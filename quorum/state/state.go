@@ -60,6 +60,8 @@ func (s *State) Apply(at int64, rec quorum.Record) (*State, error) {
 		if r.Observed {
 			next.Roster = agree(s, r.Kind, r.Ballots)
 		}
+	case *quorum.Calibration:
+		next.Roster, err = calibrate(s, r)
 	case *quorum.CacheHits, *quorum.Erasure, *quorum.Rekeying: // nothing that is weighed or counted depends on these
 	default:
 		return nil, fmt.Errorf("%w: %w: %s", ErrFold, quorum.ErrRecordType, rec.Type())
@@ -68,6 +70,32 @@ func (s *State) Apply(at int64, rec quorum.Record) (*State, error) {
 		return nil, fmt.Errorf("%w: record %d: %w", ErrFold, s.Size, err)
 	}
 	return &next, nil
+}
+
+// calibrate gives each companion of a calibration its outcomes.
+func calibrate(s *State, c *quorum.Calibration) (*roster.Roster, error) {
+	if s.Policy == nil {
+		return nil, errors.New("a calibration before any policy")
+	}
+	counts := make(map[quorum.CompanionID]*quorum.CalibrationCounts, len(c.Companions))
+	for i := range c.Companions {
+		id := c.Companions[i].Companion
+		if s.Roster.Find(id) == nil {
+			return nil, fmt.Errorf("%w: %s was calibrated and is no member", roster.ErrMember, id)
+		}
+		counts[id] = &c.Companions[i]
+	}
+	return s.Roster.Earn(func(m *roster.Member) *standing.Reliability {
+		mine := counts[m.ID]
+		if mine == nil {
+			return nil
+		}
+		tallies := make([]standing.Tally, len(c.Cells))
+		for i, cell := range c.Cells {
+			tallies[i] = standing.Tally{Kind: cell.Kind, Topic: cell.Topic, Right: mine.Right[i], Seen: mine.Seen[i]}
+		}
+		return m.Standing.Labelled(s.Policy, tallies...)
+	}), nil
 }
 
 // agree gives each companion of a whole panel a soft outcome: did the others,

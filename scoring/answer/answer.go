@@ -2,6 +2,7 @@ package answer
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/kaizen-os/deliberation/quorum"
 )
@@ -29,11 +30,22 @@ type Answer struct {
 // strings.
 func Extract(kind quorum.Kind, options []string, reply *quorum.Reply) Answer {
 	text := reply.Text
+	if !utf8.ValidString(text) {
+		text = strings.ToValidUTF8(text, "\uFFFD")
+	}
 	switch kind {
 	case quorum.Choice:
 		return choice(text, options)
 	case quorum.Number:
-		return settle(text, number, lastNumber)
+		return settle(text, func(value string) (f finding) {
+			f.key, f.shown = number(value)
+			f.doubtful = between(value)
+			return f
+		}, func(text string) (f finding) {
+			f.key, f.shown = lastNumber(text)
+			f.doubtful = between(text)
+			return f
+		})
 	case quorum.Short:
 		return short(text)
 	case quorum.JSON:
@@ -44,39 +56,103 @@ func Extract(kind quorum.Kind, options []string, reply *quorum.Reply) Answer {
 	return Answer{}
 }
 
+// A finding is what one statement, or the end of a text, comes to: the key of its
+// answer and how it is shown. Several holds the letters of options where it names
+// more than one and so decides nothing; the key is then the first of them.
+type finding struct {
+	key, shown string
+	several    string
+	doubtful   bool // what it says does not fit together
+}
+
 // settle picks one answer of the statements in text: the most formal that read
 // can make sense of, the last of those. Where nothing formal is stated, last is
 // asked for a guess.
-func settle(text string, read func(value string) (key, shown string), last func(text string) (key, shown string)) (a Answer) {
+//
+// Statements that differ make the answer ambiguous, but for those that it is
+// plain were given up: reasoning on the way to a formal answer, what is taken
+// back ("wait, …"), a member of an object that comes again, and lists of answers
+// to several questions, of which the last answers the one that was asked.
+func settle(text string, read, last func(value string) finding) Answer {
 	var found statements
 	found.find(text)
-	best := none
-	formal := false
-	for i := range found.n {
+	return found.settle(text, read, last)
+}
+
+func (found *statements) settle(text string, read, last func(value string) finding) (a Answer) {
+	best, formal := none, found.cut
+	open := finding{} // several options named at once
+	doubtful := false
+	row := 0 // statements one below the other
+	var before *statement
+	for i := found.n - 1; i >= 0; i-- {
 		s := &found.list[i]
+		between := ""
+		if before != nil && before.end() < s.from {
+			between = text[before.end():s.from]
+		}
+		if nested(before, s, between) {
+			continue
+		}
 		formal = formal || s.rank > phrase
-		if best != none && s.rank == phrase && best != phrase {
-			continue // "the answer is" on the way to a formal answer is reasoning
-		}
-		key, shown := read(s.value)
-		switch {
-		case key == "":
-		case best == none:
-			a.Key, a.Shown, best = key, shown, s.rank
-		case key != a.Key:
-			a.Ambiguous = true
-			if s.rank > best {
-				a.Key, a.Shown, best = key, shown, s.rank
+		f := finding{}
+		if s.rank == phrase {
+			if v := revised(s.value); v != "" {
+				f = read(v)
 			}
-		case s.rank > best:
-			best = s.rank
+		}
+		if f.key == "" {
+			f = read(s.value)
+		}
+		row++
+		if before == nil || !below(between) {
+			row = 1
+		}
+		switch {
+		case f.key == "":
+		case f.several != "":
+			if best == none || !strings.Contains(f.several, a.Key) {
+				open = f
+			}
+		case best == none || f.key == a.Key:
+			if s.rank > best {
+				a.Key, a.Shown, best = f.key, f.shown, s.rank
+			}
+			doubtful = f.doubtful
+			open = finding{}
+			a.Ambiguous = a.Ambiguous && row < listed
+		default:
+			given := replaces(before, s, between)
+			switch {
+			case given || s.rank >= best:
+				a.Ambiguous = !given && !(best == phrase && s.rank > phrase) && row < listed
+				a.Key, a.Shown, best = f.key, f.shown, s.rank
+				doubtful = f.doubtful
+				open = finding{}
+			case s.rank == phrase && best > phrase && (strings.Contains(s.value, a.Shown)):
+				// It only explains the formal answer.
+			default:
+				a.Ambiguous = true
+			}
+		}
+		before = s
+	}
+	switch {
+	case open.key != "" && best == none:
+		return Answer{Key: open.key, Shown: open.shown, Ambiguous: true}
+	case open.key != "":
+		a.Ambiguous = true
+	case best == none && !formal:
+		// A formal answer that is none of the kind ("no solution") is no reason
+		// to guess another.
+		f := last(text)
+		a.Key, a.Shown, a.Ambiguous = f.key, f.shown, f.several != "" || f.doubtful
+	case best == phrase && takenBack(text[before.end():]):
+		if f := last(text[before.end():]); f.key != "" && f.several == "" {
+			a.Key, a.Shown, a.Ambiguous = f.key, f.shown, false
 		}
 	}
-	// A formal answer that is none of the kind ("no solution") is no reason to
-	// guess another.
-	if best == none && !formal {
-		a.Key, a.Shown = last(text)
-	}
+	a.Ambiguous = a.Ambiguous || doubtful
 	return a
 }
 
@@ -116,7 +192,7 @@ func Plain(reply string, options []string) (quorum.Kind, bool) {
 		return quorum.Auto, false
 	}
 	if len(options) > 0 {
-		if i, _ := pick(value, options, len(options)); i >= 0 {
+		if i, _, _ := pick(value, options, len(options)); i >= 0 {
 			return quorum.Choice, true
 		}
 	}

@@ -84,13 +84,18 @@ func (v *vocabulary) substituted(a, b *Words, m *meeting) bool {
 		f := &a.list[k]
 		for _, j := range y {
 			u := &b.list[j]
-			if sameSort(f.bits, u.bits) && (m.nothingShared() || samePlace(f, u)) {
+			if sameSort(f.bits, u.bits) && (m.nothingShared() || a.atIssue(f) && b.atIssue(u) && samePlace(f, u)) {
 				return true
 			}
 		}
 	}
 	return false
 }
+
+// atIssue reports whether a word stands where a text answers: in its first sentence
+// that adds anything to the question, or anywhere where nothing was asked. What
+// comes after it is detail, in which two right answers differ.
+func (w *Words) atIssue(v *word) bool { return !w.asked || v.sentence == w.main }
 
 // maxFacts is how many names, figures and dates of a text are held against
 // another's.

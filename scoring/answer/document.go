@@ -3,20 +3,33 @@ package answer
 import "strings"
 
 // document finds the JSON document of a reply: the value of its answer field, if
-// it has one, else the last object or list in it that is whole.
-func document(text string) (a Answer) {
-	a = settle(text, documentKey, func(string) (key, shown string) { return "", "" })
-	if a.Key != "" {
-		return a
+// it has one; else the last object or list in it that is whole, one that stands
+// on lines of its own before one within a sentence.
+func document(text string) Answer {
+	var found statements
+	found.find(text)
+	found.only(field) // a phrase within a document is part of it
+	a := found.settle(text, func(value string) (f finding) {
+		f.key, f.shown = documentKey(value)
+		return f
+	}, func(string) finding { return finding{} })
+	if a.Key == "" {
+		a.Key, a.Shown = documentKey(text)
 	}
-	whole := strings.TrimSpace(text)
-	if key, shown := documentKey(whole); key != "" {
-		return Answer{Key: key, Shown: shown}
+	if a.Key == "" {
+		f := lastDocument(text)
+		a = Answer{Key: f.key, Shown: f.shown, Ambiguous: f.doubtful}
 	}
+	return a
+}
+
+// lastDocument is the last document of a text; doubtful where there are several.
+func lastDocument(text string) (f finding) {
 	// A bracket that opens nothing costs a look to the end of the text: only so
 	// many.
 	tries := 32
 	var l literal
+	best, edge := false, 0
 	for i := 0; i < len(text) && tries > 0; {
 		at := strings.IndexAny(text[i:], "{[")
 		if at < 0 {
@@ -30,11 +43,27 @@ func document(text string) (a Answer) {
 			continue
 		}
 		key, shown := documentKey(text[i:end])
-		a.Ambiguous = a.Ambiguous || a.Key != "" && a.Key != key
-		a.Key, a.Shown = key, shown
-		i = end
+		apart := displayed(text, i, end)
+		switch {
+		case key == "" || best && !apart:
+		case f.key == "" || f.key == key || apart && !best:
+			f = finding{key: key, shown: shown}
+		default:
+			f = finding{key: key, shown: shown, doubtful: !corrects(text[edge:i])}
+		}
+		best = best || apart
+		edge, i = end, end
 	}
-	return a
+	return f
+}
+
+// displayed reports whether text[from:end] stands on lines of its own.
+func displayed(text string, from, end int) bool {
+	for from > 0 && (text[from-1] == ' ' || text[from-1] == '\t') {
+		from--
+	}
+	end = skip(text, end, " \t;\r")
+	return (from == 0 || text[from-1] == '\n') && (end == len(text) || text[end] == '\n')
 }
 
 // documentKey is the canonical form of v, where v is one JSON value.

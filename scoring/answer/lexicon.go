@@ -92,7 +92,7 @@ called named known commonly generally usually typically often sometimes famously
 answer question according based however yes known true correct fact case actually indeed please note sure certainly
 ok okay name first please refers refer get got go goes went gone make made makes like said says say
 become became becomes consider considered regarded specifically particularly mainly primarily located situated
-currently original originally`
+currently original originally until till`
 
 const negators = `not no never neither nor cannot without nobody nothing none nowhere hardly scarcely barely
 dont doesnt didnt isnt arent wasnt werent wont wouldnt cant couldnt shouldnt hasnt havent hadnt mustnt aint neednt

@@ -35,6 +35,28 @@ func (l *literal) canonical(s string) bool {
 	return ok && blank(s, end) == len(s)
 }
 
+// tuple appends the canonical form of several literals side by side, as Python
+// shows a tuple that it is given without brackets: [], [1].
+func (l *literal) tuple(s string) bool {
+	l.out = l.out[:0]
+	l.put('(')
+	for n, i := 0, 0; ; n++ {
+		end, ok := l.value(s, i, 1)
+		if !ok {
+			return false
+		}
+		if i = blank(s, end); i == len(s) {
+			l.put(')')
+			return n > 0
+		}
+		if s[i] != ',' {
+			return false
+		}
+		l.put(',')
+		i++
+	}
+}
+
 func (l *literal) put(b ...byte) {
 	if !l.quiet {
 		l.out = append(l.out, b...)

@@ -5,10 +5,7 @@ import "strings"
 // number brings a stated value to the number it gives. A value that is no number
 // but an expression (3\sqrt{2}) is a key of its own, as it is written.
 func number(value string) (key, shown string) {
-	if len(value) > 512 {
-		value = value[len(value)-512:]
-	}
-	v := strings.TrimSpace(value)
+	v := unmath(strings.TrimSpace(tail(value, 512)))
 	if untidy(v) {
 		v = strings.TrimSpace(tidy(v))
 	}
@@ -22,23 +19,26 @@ func number(value string) (key, shown string) {
 		return "", ""
 	}
 	var buf [48]byte
-	if out, end, ok := readFigure(buf[:0], v, 0); ok && unit(v[end:]) {
+	if written(v) {
+		return expression(v)
+	}
+	rooted := irrational(v)
+	if out, end, ok := readFigure(buf[:0], v, 0); ok && !rooted && unit(v[end:]) {
 		key = string(out)
 		return key, key
 	}
-	c := calculation{s: v}
-	if r, ok := c.sum(0); ok && c.ops > 0 && unit(c.s[c.i:]) && !c.isRange() {
+	c := calculation{s: strings.TrimPrefix(v, "$")}
+	if r, ok := c.sum(0); ok && !rooted && c.ops > 0 && unit(c.s[c.i:]) && !c.isRange() {
 		key = string(r.append(buf[:0]))
 		return key, key
 	}
 	if symbolic(v) {
-		key = squeezed(v)
-		return key, key
+		return expression(v)
 	}
 	if hasDigit(v) {
 		at := firstFigure(v)
 		if at > 3 { // "After 3 years he has 45 dollars", but "8 per 2 hours"
-			at = lastFigure(v)
+			at = mainFigure(v)
 		}
 		if at < 0 {
 			return "", ""
@@ -49,11 +49,117 @@ func number(value string) (key, shown string) {
 		}
 		return "", ""
 	}
-	if n, ok := spelled(v); ok {
-		key = string(ratio{int64(n), 1}.append(buf[:0]))
+	if n, _, ok := spelled(v); ok {
+		key = string(ratio{n, 1}.append(buf[:0]))
 		return key, key
 	}
 	return "", ""
+}
+
+// expression is the key of what is no number, as it is written. What reads as
+// something else once it is squeezed has none: the E of "2E + 11" is no power of
+// ten.
+func expression(v string) (key, shown string) {
+	key = squeezed(v)
+	if key != v {
+		if again, _ := number(key); again != key {
+			return "", ""
+		}
+	}
+	return key, key
+}
+
+// written reports whether v is of figures and yet no number: a pair in brackets,
+// a ratio or a time of day. It is a key as it is written.
+func written(v string) bool {
+	if len(v) > 64 || !hasDigit(v) {
+		return false
+	}
+	if k := len(v) - 1; v[0] == '(' && v[k] == ')' || v[0] == '[' && v[k] == ']' {
+		return strings.IndexByte(v, ',') > 0
+	}
+	n := digits(v, 0)
+	return n > 0 && n+1 < len(v) && v[n] == ':' && isDigit(v[n+1])
+}
+
+// between reports whether a stated value leaves open which of two numbers it is:
+// "5 or 6", "5-6", "between 5 and 6".
+func between(value string) bool {
+	v := strings.Trim(value, " .*")
+	if len(v) > plainLimit || !hasDigit(v) {
+		return false
+	}
+	if hasFoldPrefix(v, "between ") {
+		return true
+	}
+	i := digits(v, 0)
+	if i > 0 && i+1 < len(v) && v[i] == '-' && digits(v, i+1) == len(v)-i-1 {
+		return true
+	}
+	at := strings.Index(v, " or ")
+	return at > 0 && hasDigit(v[:at]) && firstFigure(v[at+4:]) == 0
+}
+
+// unmath is v without the dollar signs of TeX around it. A dollar that is money
+// has a figure behind it, and no other closes it.
+func unmath(v string) string {
+	for len(v) > 1 && v[0] == '$' {
+		inner := strings.TrimPrefix(v[1:], "$")
+		end := strings.IndexByte(inner, '$')
+		if end <= 0 || inner[0] == ' ' || inner[end-1] == ' ' || end+1 < len(inner) && isDigit(inner[end+1]) {
+			return v
+		}
+		v = inner[:end] + " " + strings.TrimLeft(inner[end:], "$")
+	}
+	return v
+}
+
+// mainFigure is where the figure begins that a sentence is about: the last before
+// its first part that only says under which circumstances ("if", "when", "to
+// save", "for 5 apples"); -1 if there is none.
+func mainFigure(v string) int {
+	// Of several sentences, the last that has a figure.
+	for i := len(v) - 2; i > 0; i-- {
+		if v[i] == '.' && v[i+1] == ' ' && lastFigure(v[i+1:]) >= 0 {
+			if at := mainFigure(v[i+2:]); at >= 0 {
+				return i + 2 + at
+			}
+			break
+		}
+	}
+	from := 0
+	for _, w := range [...]string{"after ", "in ", "for ", "if ", "when ", "with ", "at ", "by ", "since ", "because ", "as ", "of ", "from ", "over ", "within ", "during "} {
+		if hasFoldPrefix(v, w) { // such a part comes first, and its figure with it
+			if from = firstFigure(v); from < 0 {
+				return -1
+			}
+			for from < len(v) && v[from] != ' ' {
+				from++
+			}
+			if lastFigure(v[from:]) < 0 {
+				from = 0
+			}
+			break
+		}
+	}
+	for i := from; i+1 < len(v); i++ {
+		if v[i] != ' ' || !isAlpha(v[i+1]) {
+			continue
+		}
+		for _, w := range [...]string{"if ", "when ", "while ", "because ", "since ", "as ", "so that ", "to ", "for ", "per ", "than ", "out of ", "in ", "after ", "before ", "during ", "over "} {
+			if !hasFoldPrefix(v[i+1:], w) || w == "to " && !isAlpha(v[i+4]) {
+				continue
+			}
+			if at := lastFigure(v[from:i]); at >= 0 {
+				return from + at
+			}
+			break
+		}
+	}
+	if at := lastFigure(v[from:]); at >= 0 {
+		return from + at
+	}
+	return -1
 }
 
 // readsAsNumber reports whether v is a number and nothing but its unit.
@@ -69,8 +175,8 @@ func readsAsNumber(v string) bool {
 	if _, end, ok := readFigure(buf[:0], v, 0); ok && unit(strings.TrimRight(v[end:], ".")) {
 		return true
 	}
-	_, ok := spelled(v)
-	return ok
+	_, end, ok := spelled(v)
+	return ok && unit(v[end:])
 }
 
 // lastNumber is the last number near the end of a reply that does not say what
@@ -80,7 +186,7 @@ func lastNumber(text string) (key, shown string) {
 	if whole := strings.TrimSpace(text); len(whole) <= plainLimit {
 		return number(whole)
 	}
-	v := text[max(0, len(text)-near):]
+	v := tail(text, near)
 	if untidy(v) {
 		v = tidy(v)
 	}
@@ -193,9 +299,13 @@ func (d *decimal) readGroups(s string, i int) (end int) {
 	}
 	if groups > i {
 		i = groups
-	} else if first <= 3 && i+2 < len(s) && s[i] == ' ' && digits(s, i+1) == 3 && s[from] != '0' {
-		// 12 000: only where the group ends the number.
-		if j := i + 4; j == len(s) || s[j] == ' ' && digits(s, j+1) == 0 || s[j] == '.' {
+	} else if first <= 3 && first > 0 && s[from] != '0' {
+		// 12 000 000: only where the groups end the number.
+		j := i
+		for j < len(s) && s[j] == ' ' && digits(s, j+1) == 3 {
+			j += 4
+		}
+		if j > i && (j == len(s) || s[j] != ' ' && !isDigit(s[j]) || s[j] == ' ' && digits(s, j+1) == 0) {
 			i = j
 		}
 	}
@@ -390,8 +500,7 @@ func symbolic(v string) bool {
 	if len(v) > 64 {
 		return false
 	}
-	if strings.Contains(v, "sqrt") || strings.Contains(v, "√") || strings.Contains(v, "\\pi") ||
-		strings.Contains(v, "π") || strings.Contains(v, "log") || strings.Contains(v, "^") {
+	if irrational(v) || strings.Contains(v, "\\pi") || strings.Contains(v, "log") || strings.Contains(v, "^") {
 		return true
 	}
 	for i := range len(v) {
@@ -402,6 +511,15 @@ func symbolic(v string) bool {
 		}
 	}
 	return false
+}
+
+// irrational reports whether v has a root or pi in it.
+func irrational(v string) bool {
+	if strings.Contains(v, "sqrt") || strings.Contains(v, "√") || strings.Contains(v, "π") {
+		return true
+	}
+	i := strings.Index(v, "pi")
+	return i >= 0 && (i == 0 || !isAlpha(v[i-1])) && (i+2 == len(v) || !isAlpha(v[i+2]))
 }
 
 // operator reports whether s ends, or begins, with plus, minus or times.
@@ -444,28 +562,78 @@ var spelledOnes = [...]string{"zero", "one", "two", "three", "four", "five", "si
 
 var spelledTens = [...]string{"twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"}
 
-// spelled reads a number below a hundred that v begins with in words.
-func spelled(v string) (n int, ok bool) {
-	word := func() string {
-		i := 0
+// spelled reads a whole number that v begins with in words, and says where it
+// ends: "minus one hundred and five", "a dozen".
+func spelled(v string) (n int64, end int, ok bool) {
+	neg := false
+	for _, w := range [...]string{"minus ", "negative ", "about ", "exactly ", "a ", "-"} {
+		if hasFoldPrefix(v, w) {
+			neg = neg || w[0] == 'm' || w[0] == 'n' || w == "-"
+			end = len(w)
+			ok = w == "a "
+			break
+		}
+	}
+	article := ok
+	ok = false
+	group := int64(0) // below a thousand
+	for i := end; ; {
+		from := i
 		for i < len(v) && isAlpha(v[i]) {
 			i++
 		}
-		w := v[:i]
-		v = strings.TrimLeft(v[i:], " -")
-		return w
+		w := v[from:i]
+		value, scale := numeralOf(w)
+		switch {
+		case scale >= 0 && article && !ok:
+			group, ok = 1, true
+			fallthrough
+		case scale >= 0 && ok && n < 1<<40:
+			if scale == 100 || scale == 12 {
+				group *= scale
+			} else {
+				n, group = n+group*scale, 0
+			}
+		case value >= 0 && !article:
+			group, ok = group+value, true
+		case ok && equalFold(w, "and") && i < len(v):
+			i = skip(v, i, " -")
+			continue
+		default:
+			if neg {
+				n, group = -n, -group
+			}
+			return n + group, end, ok
+		}
+		end = i
+		i = skip(v, i, " -")
 	}
-	w := word()
+}
+
+// numeralOf is the value of a numeral, or by how much a word as "hundred"
+// multiplies what is before it; -1 where it is none.
+func numeralOf(w string) (value, scale int64) {
 	for i, t := range spelledTens {
 		if equalFold(w, t) {
-			n, ok = 20+10*i, true
-			w = word()
+			return int64(20 + 10*i), -1
 		}
 	}
 	for i, t := range spelledOnes {
-		if equalFold(w, t) && (!ok || i > 0 && i < 10) {
-			return n + i, true
+		if equalFold(w, t) {
+			return int64(i), -1
 		}
 	}
-	return n, ok
+	switch {
+	case equalFold(w, "hundred"):
+		return -1, 100
+	case equalFold(w, "dozen"):
+		return -1, 12
+	case equalFold(w, "thousand"):
+		return -1, 1000
+	case equalFold(w, "million"):
+		return -1, 1_000_000
+	case equalFold(w, "billion"):
+		return -1, 1_000_000_000
+	}
+	return -1, -1
 }

@@ -3,6 +3,7 @@ package answer
 import (
 	"encoding/binary"
 	"math/bits"
+	"strings"
 	"unicode"
 )
 
@@ -20,7 +21,8 @@ type reader struct {
 	predicate bool // is or was stands before
 	deny      bool // within a negation
 	denied    int  // content words since it began
-	pending   bool // a negation that has denied nothing yet
+	quoting   bool // so far it denies what the question denies too, which ends with that
+	pending   bool // a negation that denied nothing
 	negative  bool // the clause has a negation
 	denial    bool // the text has one
 	cues      cue
@@ -139,15 +141,26 @@ func (r *reader) read() {
 			if i == from {
 				ru, k, _ := letter(s[i:])
 				i += k
-				if ru != '°' {
+				switch ru {
+				case '°', '\u00a0', '\u202f', '‘', '’', '\u200b':
+					// Spaces and quotes, as in ASCII.
+				case '“', '”', '«', '»':
+					r.quote()
+				default:
 					r.gap()
 				}
 			}
 			continue
 		}
-		// A footnote's mark is no part of the word: Derby1.
-		if k := n - 1; k > 2 && low[k] <= '9' && n == i-from && low[k-1] >= 'a' && s[i-2] >= 'a' && (i == len(s) || !isAlnum(s[i])) {
-			n = k
+		// A footnote's mark is no part of the word: Derby1, Derby12.
+		if n > 3 && low[n-1] <= '9' && n == i-from && (i == len(s) || !isAlnum(s[i])) {
+			k := n - 1
+			if low[k-1] <= '9' {
+				k--
+			}
+			if k > 2 && low[k-1] >= 'a' && s[from+k-1] >= 'a' {
+				n = k
+			}
 		}
 		capital := s[from] >= 'A' && s[from] <= 'Z' || s[from] >= 0x80 && upper > 0
 		r.word(&low, n, capital, upper > 1 && upper == n, i)
@@ -174,7 +187,10 @@ func (r *reader) start() {
 func (r *reader) mark(i int) int {
 	s := r.text
 	switch c := s[i]; c {
-	case ' ', '\t', '*', '_', '"', '`', '\'':
+	case ' ', '\t', '*', '_', '`', '\'':
+		return i + 1
+	case '"':
+		r.quote()
 		return i + 1
 	case '.':
 		// A sentence ends where the next begins, not in 3.5 or "J. Smith".
@@ -189,7 +205,13 @@ func (r *reader) mark(i int) int {
 			r.cues |= asks
 		}
 		r.endSentence()
-	case ',', ';', ':', '(', ')', '[', ']', '/', '|', '=':
+	case ',':
+		// "It is not, however, so": a negation reaches over the comma until it
+		// has denied something.
+		deny := r.deny && r.denied == 0
+		r.gap()
+		r.deny = deny
+	case ';', ':', '(', ')', '[', ']', '/', '|', '=':
 		r.gap()
 	case '%':
 		r.measure(hashStemPercent)
@@ -222,9 +244,6 @@ var articleA = uint32(hashWord("a"))
 // gap ends what a negation reaches, and a run of capitalised words.
 func (r *reader) gap() {
 	r.endRun()
-	if r.deny && r.denied == 0 {
-		r.pending = true
-	}
 	r.deny = false
 	r.denied = 0
 	r.prev, r.prevAt = 0, -1
@@ -232,7 +251,17 @@ func (r *reader) gap() {
 	r.number = -1
 }
 
+// quote ends what a negation reaches, once it has denied something: of "Do not go
+// gentle" by Thomas the author is not denied.
+func (r *reader) quote() {
+	if r.denied > 0 {
+		r.deny = false
+	}
+}
+
 func (r *reader) endClause() {
+	// "The experiment failed." denies all of it.
+	r.pending = r.pending || r.deny && r.denied == 0
 	r.gap()
 	hedge := r.cues&vague != 0 || r.negative && (r.cues&(knows|self) == knows|self || r.cues&fact != 0)
 	switch {
@@ -320,13 +349,16 @@ func (r *reader) word(buf *foldedWord, n int, capital, upper bool, end int) {
 			default:
 				r.predicate = predicate
 			}
+			if r.deny && (string(low) == "until" || string(low) == "till") {
+				r.deny = false // not until 2002
+			}
 			if r.deny && r.denied == 0 && len(low) == 4 && (string(low) == "only" || string(low) == "just") {
 				r.deny = false // not only
 			}
 			r.pass(full)
 			return
 		case negator:
-			if string(low) == "no" && end+2 < len(r.text) && r.text[end] == '.' && isDigit(r.text[end+2]) {
+			if string(low) == "no" && (capital || end < len(r.text) && r.text[end] == '.') && numbers(r.text[end:]) {
 				r.pass(full) // No. 1
 				return
 			}
@@ -340,8 +372,9 @@ func (r *reader) word(buf *foldedWord, n int, capital, upper bool, end int) {
 				r.pass(full)
 				return
 			}
-			r.deny = !r.deny
-			r.denied = 0
+			// "Not never" affirms, "not wet and not dry" does not.
+			r.deny = !r.deny || r.denied > 0
+			r.denied, r.quoting = 0, false
 			r.predicate = predicate
 			r.pass(full)
 			return
@@ -351,7 +384,8 @@ func (r *reader) word(buf *foldedWord, n int, capital, upper bool, end int) {
 				r.pass(full)
 				return
 			}
-			if predicate {
+			// "Is fictional" denies, "is a fictional town" does not.
+			if predicate && (low[0] != 'f' || low[1] == 'a' && low[2] == 'l' || r.alone(end)) {
 				r.negative, r.denial = true, true
 				r.flip = !r.flip
 				r.pass(full)
@@ -425,6 +459,15 @@ func (r *reader) word(buf *foldedWord, n int, capital, upper bool, end int) {
 	r.prev = root
 }
 
+// numbers reports whether "no" before s is short for number: "No. 1", "No 1".
+func numbers(s string) bool {
+	s = strings.TrimPrefix(s, ".")
+	for strings.HasPrefix(s, " ") || strings.HasPrefix(s, "\u00a0") {
+		s = strings.TrimPrefix(strings.TrimPrefix(s, " "), "\u00a0")
+	}
+	return s != "" && isDigit(s[0])
+}
+
 func (r *reader) addInitial(c byte) {
 	if r.ninitials < len(r.initials) {
 		r.initials[r.ninitials] = c
@@ -491,9 +534,11 @@ func (r *reader) put(v word, full uint64) {
 	v.left = r.context
 	opposite := v.bits&denies != 0
 	if r.deny {
-		if r.denied++; r.denied > reach {
+		quoted := v.bits&asked != 0 && r.question.list[r.question.find(v.hash)].bits&(affirms|denies) == denies
+		if r.denied++; r.denied > reach || r.quoting && !quoted {
 			r.deny = false
 		}
+		r.quoting = quoted
 	}
 	v.bits &^= denies
 	if opposite != r.deny {

@@ -1,6 +1,9 @@
 package answer
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // untidy reports whether v holds anything that tidy would change.
 func untidy(v string) bool {
@@ -142,10 +145,17 @@ func sign(s string) (n int, out string) {
 	for _, r := range [...]struct{ is, plain string }{
 		{"−", "-"}, {"–", "-"}, {"×", "*"}, {"·", "*"}, {"÷", "/"}, {"≈", "="}, {"⁄", "/"},
 		{"°", ""}, {"½", " 1/2"}, {"¼", " 1/4"}, {"¾", " 3/4"}, {"\u00a0", " "}, {"\u202f", ""}, {"\u2009", ""},
-		{"“", ""}, {"”", ""}, {"‘", ""}, {"’", "'"},
+		{"－", "-"}, {"，", ","}, {"．", "."}, {"“", ""}, {"”", ""}, {"‘", ""}, {"’", "'"},
 	} {
 		if strings.HasPrefix(s, r.is) {
 			return len(r.is), r.plain
+		}
+	}
+	// The digits of other scripts.
+	r, n := utf8.DecodeRuneInString(s)
+	for _, zero := range [...]rune{'０', '٠', '۰', '०', '০'} {
+		if d := r - zero; d >= 0 && d < 10 {
+			return n, "0123456789"[d : d+1]
 		}
 	}
 	// Any other character stays, whole.

@@ -39,6 +39,9 @@ type booth struct {
 	either   bool
 	mute     bool // the sentence declines to choose: its labels are no hint
 	first    bool // the reply's first sentence
+
+	takenBack bool // what comes takes the place of what was said
+	taken     int  // where the last position was taken, for a value behind it: "approve": false
 }
 
 const (
@@ -55,9 +58,9 @@ const voteNear = 4 << 10
 func (b *booth) read(text string) {
 	b.first = true
 	if len(text) > 2*voteNear {
-		b.pass(text[:voteNear])
+		b.pass(head(text, voteNear))
 		b.sentence()
-		text = text[len(text)-voteNear:]
+		text = tail(text, voteNear)
 	}
 	b.pass(text)
 	b.sentence()
@@ -67,8 +70,9 @@ func (b *booth) take(s quorum.Stance, strength uint8) {
 	if s == quorum.NoStance || strength < b.strength {
 		return
 	}
-	b.ambiguous = strength == formal && b.strength == formal && (b.ambiguous || s != b.stance)
-	b.stance, b.strength = s, strength
+	b.ambiguous = strength == formal && b.strength == formal && (b.ambiguous || s != b.stance) && !b.takenBack
+	b.stance, b.strength, b.takenBack = s, strength, false
+	b.taken = b.words
 }
 
 // sentence ends the sentence at hand. A label that nothing was said about is a
@@ -81,7 +85,7 @@ func (b *booth) sentence() {
 		b.first = false
 	}
 	b.words, b.label, b.either, b.mute = 0, quorum.NoStance, false, false
-	b.self, b.denied, b.asked, b.labels, b.compared, b.wanted = longAgo, longAgo, longAgo, longAgo, longAgo, longAgo
+	b.self, b.denied, b.asked, b.labels, b.compared, b.wanted, b.taken = longAgo, longAgo, longAgo, longAgo, longAgo, longAgo, longAgo
 }
 
 func (b *booth) pass(text string) {
@@ -111,7 +115,7 @@ func (b *booth) pass(text string) {
 		for k := range n {
 			low[k] = text[from+k] | 0x20 // a quote stays one
 		}
-		before, after := byte(' '), byte(' ')
+		before, after := byte('\n'), byte('\n')
 		if from > 0 {
 			before = text[from-1]
 		}
@@ -163,6 +167,9 @@ func (b *booth) word(w []byte, before, after, initial byte) {
 	}
 	was := b.either
 	b.either = false
+	if isChoice(before) || isChoice(after) {
+		return // approve/reject: what there is to choose from
+	}
 	switch classOf(w) {
 	case aSide:
 		b.either = true
@@ -190,8 +197,22 @@ func (b *booth) word(w []byte, before, after, initial byte) {
 		if b.own() {
 			b.take(b.turned(quorum.Reject), strength)
 		}
+	case aFor:
+		if (b.since(b.asked) <= 1 || b.first && b.words == 1) && after != ' ' {
+			b.take(quorum.Approve, strength)
+		}
 	case anAbstention:
 		b.take(quorum.Abstain, strength)
+	case aCorrection:
+		b.takenBack = true
+	case aTruth:
+		if b.since(b.taken) == 1 && (before == ' ' || before == ':') { // "approve": true
+			b.take(b.stance, formal)
+		}
+	case aFalsity:
+		if b.since(b.taken) == 1 && (before == ' ' || before == ':') {
+			b.take(opposite(b.stance), formal)
+		}
 	case aDraw:
 		b.take(quorum.Abstain, hinted)
 	case aYes:
@@ -226,6 +247,8 @@ func (b *booth) word(w []byte, before, after, initial byte) {
 	}
 }
 
+func isChoice(c byte) bool { return c == '/' || c == '|' }
+
 // class is what a word does in a vote.
 type class uint8
 
@@ -248,6 +271,10 @@ const (
 	aComparison
 	aChoosing
 	anArticle
+	aCorrection
+	aTruth
+	aFalsity
+	aFor
 )
 
 var voteWords = [...]string{
@@ -257,17 +284,21 @@ var voteWords = [...]string{
 	aSelf:        "we",
 	anApproval:   "approve approved approves approving aye",
 	aRejection:   "reject rejected rejects rejecting veto nay",
-	aLiking:      "accept support supported endorse agree favor favour",
-	aDislike:     "oppose opposed disapprove disagree decline",
+	aLiking:      "accept support supported endorse agree favor favour approval",
+	aDislike:     "oppose opposed disapprove disagree decline rejection object",
 	anAbstention: "abstain abstaining abstention abstained undecided",
 	aDraw:        "tie equally neutral",
-	aYes:         "yes yea",
-	aNo:          "no",
+	aYes:         "yes yea oui ja",
+	aNo:          "no non nein",
 	aPraise:      "better preferred superior best preferable wins stronger",
 	aBlame:       "worse inferior worst weaker",
 	aComparison:  "than over compared unlike",
 	aChoosing:    "prefer choose select pick favors",
 	anArticle:    "the",
+	aCorrection:  "wait correction reconsidering reconsidered mistake oops scratch",
+	aTruth:       "true",
+	aFalsity:     "false",
+	aFor:         "for",
 }
 
 // A polling table finds a word's class. Most words begin with a letter, or have a

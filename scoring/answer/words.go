@@ -19,6 +19,9 @@ type Words struct {
 	hedges int  // clauses that say the writer does not know
 	said   int  // core words in the others
 
+	asked bool   // there was a question
+	main  uint16 // the first sentence with a core word
+
 	// Scratch of Similarities.
 	id     []uint32   // by word: its number in the panel's vocabulary
 	bands  []band     // of the words that other texts have too
@@ -76,8 +79,15 @@ func (w *Words) Read(text string, question *Words) {
 	}
 	clear(w.index)
 	w.count, w.lead, w.hedges, w.said = 0, 0, 0, 0
+	w.asked, w.main = question != nil && len(question.list) > 0, 0
 	r := reader{w: w, question: question, text: text}
 	r.read()
+	for i := range w.list {
+		if w.list[i].bits&(asked|alias) == 0 {
+			w.main = w.list[i].sentence
+			break
+		}
+	}
 }
 
 // find returns where hash stands in w.list, or -1.
