@@ -51,6 +51,8 @@ var rules = []rule{
 	{"scoring", "quorum scoring/charter scoring/answer", otel},
 	{"scoring/charter", "quorum", text},
 	{"scoring/answer", "quorum", text + " " + json},
+	{"scoring/grade", "quorum scoring/answer", text},
+	{"scoring/run", "", "golang.org/x/sys/unix"}, // the one of scoring that reaches outside the process
 
 	{"quorum", "quorum/canon quorum/commit", ""},
 	{"quorum/canon", "", ""},

@@ -80,14 +80,8 @@ func newCallers(clients []Client, steward [32]byte, before *callers) *callers {
 
 // who tells which client sent the request.
 func (c *callers) who(ctx *fasthttp.RequestCtx) (*caller, error) {
-	key := bearer(&ctx.Request.Header)
-	if len(key) > 0 {
-		digest := sha256.Sum256(key)
-		// The map finds a digest, which tells an attacker nothing of a key that
-		// has it; the comparison that decides takes the same time either way.
-		if k := c.byKey[digest]; k != nil && subtle.ConstantTimeCompare(k.Key[:], digest[:]) == 1 {
-			return k, nil
-		}
+	if k := c.byKeyOf(&ctx.Request.Header); k != nil {
+		return k, nil
 	}
 	if c.local != nil {
 		if err := sameSite(ctx); err != nil {
@@ -95,10 +89,25 @@ func (c *callers) who(ctx *fasthttp.RequestCtx) (*caller, error) {
 		}
 		return c.local, nil
 	}
-	if len(key) == 0 {
+	if len(bearer(&ctx.Request.Header)) == 0 {
 		return nil, refuse(wire.Unauthorized, "this gateway needs a key: send it as Authorization: Bearer KEY")
 	}
 	return nil, refuse(wire.Unauthorized, "this key is not known here")
+}
+
+// byKeyOf is the caller whose key a request came with; nil if there is none such.
+func (c *callers) byKeyOf(h *fasthttp.RequestHeader) *caller {
+	key := bearer(h)
+	if len(key) == 0 {
+		return nil
+	}
+	digest := sha256.Sum256(key)
+	// The map finds a digest, which tells an attacker nothing of a key that
+	// has it; the comparison that decides takes the same time either way.
+	if k := c.byKey[digest]; k != nil && subtle.ConstantTimeCompare(k.Key[:], digest[:]) == 1 {
+		return k
+	}
+	return nil
 }
 
 // bearer is the key of Authorization: Bearer, or of x-api-key.

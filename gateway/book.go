@@ -13,7 +13,7 @@ import (
 // one. The ledger's sequencer writes it, through [Book.Fold]; everybody reads.
 type Book struct {
 	state   atomic.Pointer[state.State]
-	members atomic.Uint64 // how often the roster's members or the policy changed
+	members atomic.Uint64 // how often the roster's members, what they have earned by labels, or the policy changed
 
 	expect *[32]byte // restored, and not yet compared with the ledger; Fold's own
 
@@ -58,15 +58,17 @@ func (b *Book) Fold(index uint64, at int64, leaf []byte, rec quorum.Record) erro
 	if err != nil {
 		return err
 	}
-	switch r := rec.(type) {
-	case *quorum.Activation:
+	if r, ok := rec.(*quorum.Activation); ok {
 		b.mu.Lock()
 		b.policies[r.Policy.Digest()] = r.Policy
 		b.mu.Unlock()
-		b.members.Add(1)
-	case *quorum.Founding, *quorum.Withdrawal:
-		b.members.Add(1)
 	}
 	b.state.Store(next)
+	// Counted when it is in force, so that no answer of the state before is kept
+	// under the count of the state after.
+	switch rec.(type) {
+	case *quorum.Activation, *quorum.Founding, *quorum.Withdrawal, *quorum.Calibration, *quorum.Confirmation:
+		b.members.Add(1)
+	}
 	return nil
 }

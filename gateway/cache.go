@@ -57,7 +57,8 @@ func newCache() (*cache, error) {
 func (c *cache) close() { c.finished.Close() }
 
 // keyOf is the digest of all that an answer depends on: who asks, the whole
-// request, which companions there are by which settings, and the policy. How old
+// request, which companions there are by which settings and calibrations, and the
+// policy. How old
 // an answer may be and what of it is shown are no part of it.
 func keyOf(k *caller, req *wire.Request, roster, configuration uint64, policy [32]byte) cacheKey {
 	bare := *req

@@ -59,7 +59,7 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 	ctx, span := g.telemetry.workflow(ctx, a.d)
 	defer span.End()
 	shadows := g.askShadows(ctx, s)
-	s.round = g.fan.Ask(ctx, a.d, s.panel.lines, g.reading(ctx, s.sheet))
+	s.round = g.fan.Ask(ctx, a.d, s.panel.lines, g.running(ctx, s, g.reading(ctx, s.sheet)))
 	end := s.listen(ctx)
 	after := g.cut(s, end, shadows)
 
@@ -108,6 +108,7 @@ func (g *Gateway) sit(view *view, a *asking) *sitting {
 	if s.q.Kind == quorum.Auto {
 		s.q.Kind = quorum.Text
 	}
+	s.q.Open = s.q.Kind == quorum.Code && g.runner == nil
 	s.panel.weigh(&s.q, a.d.Topic)
 	s.sheet = g.scorer.NewSheet(a.d, len(s.panel.lines))
 	s.in = make([]bool, len(s.panel.lines))

@@ -19,6 +19,7 @@ import (
 	"github.com/kaizen-os/deliberation/gateway/wire"
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/scoring"
+	"github.com/kaizen-os/deliberation/scoring/run"
 	"github.com/kaizen-os/deliberation/store/ledger"
 	"github.com/kaizen-os/deliberation/store/vault"
 )
@@ -34,6 +35,10 @@ type Config struct {
 	Tracer trace.Tracer // nil: no spans
 	Meter  metric.Meter // nil: no metrics
 	Logger *slog.Logger // nil discards
+
+	// Runner runs what companions answer to a question of kind code. Nil: nothing
+	// is run, and code is decided by what its companions have earned.
+	Runner *run.Runner
 
 	StewardKey [32]byte // SHA-256 of the key in steward.key
 	InFlight   int      // deliberations at once; zero is DefaultInFlight
@@ -66,12 +71,15 @@ type Gateway struct {
 	vault         *vault.Vault
 	fan           *fanout.Fan
 	scorer        *scoring.Scorer
+	runner        *run.Runner  // nil for none
+	runnerFailed  atomic.Int64 // when it was last logged, in seconds
 	charterDigest [32]byte
 	log           *slog.Logger
 	telemetry     *telemetry
 	admission     *admission
 	cache         *cache
 	erasing       singleflight.Group // erasures, by deliberation
+	calibrating   chan struct{}      // held by the one calibration at work
 	backups       backups
 	steward       [32]byte
 	server        *fasthttp.Server
@@ -82,6 +90,7 @@ type Gateway struct {
 	background sync.WaitGroup // completions and cache hits being recorded
 	bundling   chan struct{}  // held by who puts an entry bundle together
 	draining   atomic.Bool    // Shutdown has begun: nobody should send more
+	leaving    chan struct{}  // closed with it: what takes long gives up
 	stop       chan struct{}  // closed when the gateway drains
 	stopping   sync.Once      // Shutdown
 }
@@ -109,9 +118,9 @@ func New(cfg Config) (*Gateway, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{
-		book: cfg.Book, ledger: cfg.Ledger, vault: cfg.Vault, fan: cfg.Fan, scorer: cfg.Scorer, charterDigest: cfg.Scorer.Charter().Digest(),
+		book: cfg.Book, ledger: cfg.Ledger, vault: cfg.Vault, fan: cfg.Fan, scorer: cfg.Scorer, runner: cfg.Runner, charterDigest: cfg.Scorer.Charter().Digest(),
 		log: cfg.Logger, admission: newAdmission(cfg.InFlight), steward: cfg.StewardKey, stop: make(chan struct{}),
-		bundling: make(chan struct{}, maxBundles),
+		leaving: make(chan struct{}), calibrating: make(chan struct{}, 1), bundling: make(chan struct{}, maxBundles),
 	}
 	g.backups.dir = cfg.BackupDir
 	if cfg.BackupDir != "" {
@@ -245,6 +254,7 @@ const lameDuck = 250 * time.Millisecond
 func (g *Gateway) Shutdown(ctx context.Context) (err error) {
 	g.stopping.Do(func() {
 		g.draining.Store(true)
+		close(g.leaving)
 		if g.server.GetOpenConnectionsCount() > 0 {
 			// The server closes connections that it believes idle, also one whose
 			// next request is on its way. None should be between two requests then.

@@ -10,6 +10,8 @@ import (
 	"github.com/kaizen-os/deliberation/fanout"
 	"github.com/kaizen-os/deliberation/gateway/wire"
 	"github.com/kaizen-os/deliberation/quorum"
+	"github.com/kaizen-os/deliberation/quorum/roster"
+	"github.com/kaizen-os/deliberation/quorum/standing"
 )
 
 // postValidate serves POST /constitutional/validate: a text's charter score.
@@ -79,33 +81,90 @@ func (g *Gateway) getCharter(ctx *fasthttp.RequestCtx) error {
 	return reply(ctx, doc)
 }
 
+// A companionView is a companion as GET /api/companions tells of it.
+type companionView struct {
+	ID          string   `json:"id"`
+	Status      string   `json:"status"`
+	VoteCounted bool     `json:"voteCounted"`
+	Provider    string   `json:"provider"`
+	Vendor      string   `json:"vendor"`
+	Model       string   `json:"model"`
+	Tier        string   `json:"tier"`
+	Weight      wire.PPM `json:"weight"`
+	Sentinel    bool     `json:"sentinel"`
+	Chambers    []string `json:"chambers"`
+}
+
+func viewOf(p *quorum.Policy, m *roster.Member) companionView {
+	c := companionView{ID: string(m.ID), Status: string(m.Status), VoteCounted: m.Status == quorum.Active, Provider: m.Provider, Vendor: m.Vendor, Model: m.Model,
+		Tier: m.Tier.String(), Weight: wire.PPM(p.VoteWeight(&m.Companion)), Sentinel: m.Sentinel, Chambers: []string{}}
+	for _, room := range p.Chambers {
+		if m.Tier >= room.Floor {
+			c.Chambers = append(c.Chambers, room.Name)
+		}
+	}
+	return c
+}
+
 // getCompanions serves GET /api/companions: the roster.
 func (g *Gateway) getCompanions(ctx *fasthttp.RequestCtx, _ *caller) error {
-	type companion struct {
-		ID          string   `json:"id"`
-		Status      string   `json:"status"`
-		VoteCounted bool     `json:"voteCounted"`
-		Provider    string   `json:"provider"`
-		Vendor      string   `json:"vendor"`
-		Model       string   `json:"model"`
-		Tier        string   `json:"tier"`
-		Weight      wire.PPM `json:"weight"`
-		Sentinel    bool     `json:"sentinel"`
-		Chambers    []string `json:"chambers"`
-	}
 	st := g.book.State()
 	out := struct {
-		Companions []companion `json:"companions"`
-	}{Companions: []companion{}}
-	for _, m := range st.Roster.Members() {
-		c := companion{ID: string(m.ID), Status: string(m.Status), VoteCounted: m.Status == quorum.Active, Provider: m.Provider, Vendor: m.Vendor, Model: m.Model,
-			Tier: m.Tier.String(), Weight: wire.PPM(st.Policy.VoteWeight(&m.Companion)), Sentinel: m.Sentinel, Chambers: []string{}}
-		for _, room := range st.Policy.Chambers {
-			if m.Tier >= room.Floor {
-				c.Chambers = append(c.Chambers, room.Name)
-			}
+		Companions []companionView `json:"companions"`
+	}{Companions: []companionView{}}
+	for i := range st.Roster.Members() {
+		out.Companions = append(out.Companions, viewOf(st.Policy, &st.Roster.Members()[i]))
+	}
+	return reply(ctx, out)
+}
+
+// A reliabilityView is what a companion has earned for a kind, and for a topic of
+// it where there is one: p, and the evidence that it comes from.
+type reliabilityView struct {
+	Kind     string   `json:"kind"`
+	Topic    string   `json:"topic"`
+	P        wire.PPM `json:"p"`
+	Labelled counts   `json:"labelled"`
+	Soft     counts   `json:"soft"`
+}
+
+// counts are outcomes; parts of one, where a full cell was scaled down.
+type counts struct {
+	Right wire.PPM `json:"right"`
+	Seen  wire.PPM `json:"seen"`
+}
+
+func evidenceOf(right, seen int64) counts {
+	const milli = wire.PPM(quorum.One / quorum.Milli)
+	return counts{wire.PPM(right) * milli, wire.PPM(seen) * milli}
+}
+
+// getCompanion serves GET /api/companions/{id}: what the list has of it, and how
+// reliable it is, for every kind and for the topics that there is evidence of.
+func (g *Gateway) getCompanion(ctx *fasthttp.RequestCtx, _ *caller) error {
+	st := g.book.State()
+	m := st.Roster.Find(quorum.CompanionID(pathID(ctx)))
+	if m == nil {
+		return refuse(wire.NotFound, "no such companion")
+	}
+	out := struct {
+		companionView
+		Reliability []reliabilityView `json:"reliability"`
+	}{companionView: viewOf(st.Policy, m)}
+	add := func(cell standing.Cell) {
+		e := cell.Evidence
+		out.Reliability = append(out.Reliability, reliabilityView{Kind: cell.Kind.String(), Topic: cell.Topic,
+			P:        wire.PPM(m.Standing.Of(st.Policy, st.Policy.VoteWeight(&m.Companion), cell.Kind, cell.Topic)),
+			Labelled: evidenceOf(e.Right, e.Seen), Soft: evidenceOf(e.SoftRight, e.SoftSeen)})
+	}
+	cells := m.Standing.Cells()
+	for _, kind := range quorum.Kinds[1:] {
+		if len(cells) == 0 || cells[0].Kind != kind || cells[0].Topic != "" {
+			add(standing.Cell{Kind: kind})
 		}
-		out.Companions = append(out.Companions, c)
+		for ; len(cells) > 0 && cells[0].Kind == kind; cells = cells[1:] {
+			add(cells[0])
+		}
 	}
 	return reply(ctx, out)
 }

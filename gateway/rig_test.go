@@ -27,6 +27,7 @@ import (
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/quorum/state"
 	"github.com/kaizen-os/deliberation/scoring"
+	"github.com/kaizen-os/deliberation/scoring/run"
 	"github.com/kaizen-os/deliberation/store/ledger"
 	"github.com/kaizen-os/deliberation/store/vault"
 )
@@ -64,6 +65,7 @@ type setup struct {
 	ledgerFS    vfs.FS
 	vaultFS     vfs.FS
 	uptime      func() time.Duration
+	runner      *run.Runner
 	unsampled   bool // traces are not kept unless the caller's is
 	fatal       func(error)
 }
@@ -111,7 +113,7 @@ func start(t testing.TB, s setup) *rig {
 		Logger: log, Meter: meters.Meter("store"), Fold: r.journal.fold(book), OnFatal: s.fatal}))(t)
 	v := must(vault.Open(vault.Config{Dir: "vault", FS: s.vaultFS, MasterKey: bytes.Repeat([]byte{7}, 32), Logger: log, OnFatal: s.fatal}))(t)
 	fan := must(fanout.New(fanout.Config{Tracer: traces.Tracer("fanout"), Meter: meters.Meter("fanout"), Logger: log}))(t)
-	r.Gateway = must(New(Config{Book: book, Ledger: l, Vault: v, Fan: fan, Scorer: scorer(),
+	r.Gateway = must(New(Config{Book: book, Ledger: l, Vault: v, Fan: fan, Scorer: scorer(), Runner: s.runner,
 		Tracer: traces.Tracer("gateway"), Meter: meters.Meter("gateway"), Logger: log,
 		StewardKey: sha256.Sum256([]byte(stewardKey)), InFlight: s.inFlight, BodyBytes: s.bodyBytes}))(t)
 	r.settings = Settings{Policy: policy(t, s.policy), Clients: s.clients, PromptBytes: s.promptBytes, MaxDeadline: s.maxDeadline}

@@ -25,6 +25,7 @@ func (g *Gateway) newServer(bodyBytes int) *fasthttp.Server {
 		Handler:                      g.untilDrained(g.routes()),
 		ErrorHandler:                 g.badRequest,
 		MaxRequestBodySize:           bodyBytes,
+		HeaderReceived:               g.bodyLimit,
 		Concurrency:                  maxConnections,
 		ReadTimeout:                  readTimeout,
 		IdleTimeout:                  idleTimeout,

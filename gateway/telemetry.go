@@ -19,6 +19,7 @@ import (
 
 	"github.com/kaizen-os/deliberation/fanout"
 	"github.com/kaizen-os/deliberation/quorum"
+	"github.com/kaizen-os/deliberation/scoring/run"
 )
 
 // telemetry holds the gateway's spans and instruments (DESIGN §12). Attribute
@@ -32,10 +33,12 @@ type telemetry struct {
 	deliberations metric.Int64Counter
 	ballots       metric.Int64Counter
 	agreement     metric.Float64Histogram
+	runs          metric.Float64Histogram
 
 	byTier    [5][]metric.RecordOption
 	byVerdict [7][5][]metric.AddOption
 	byOutcome [7][]metric.AddOption
+	byRun     [run.Outcomes][]metric.RecordOption
 }
 
 // routeLabels are the attributes of one route.
@@ -61,7 +64,7 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, g *Gateway) (*telemet
 		meter = metricnoop.Meter{}
 	}
 	t := &telemetry{tracer: tracer}
-	var errs [6]error
+	var errs [7]error
 	t.requests, errs[0] = meter.Float64Histogram("http.server.request.duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of HTTP server requests."), metric.WithExplicitBucketBoundaries(requestBuckets...))
 	t.gatewayTime, errs[1] = meter.Float64Histogram("kaizen.overhead", metric.WithUnit("s"),
@@ -73,6 +76,8 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, g *Gateway) (*telemet
 	var gauge metric.Int64ObservableGauge
 	gauge, errs[5] = meter.Int64ObservableGauge("kaizen.quorum.slack",
 		metric.WithDescription("Companions that can be reached beyond what a tier's quorum needs; -1 when it cannot be had."))
+	t.runs, errs[6] = meter.Float64Histogram("kaizen.run.duration", metric.WithUnit("s"),
+		metric.WithDescription("Time of running a companion's code, the wait for a turn included."), metric.WithExplicitBucketBoundaries(requestBuckets...))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("gateway instruments: %w", err)
 	}
@@ -87,6 +92,9 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, g *Gateway) (*telemet
 	}
 	for o := quorum.OK; o <= quorum.Unneeded; o++ {
 		t.byOutcome[o] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("kaizen.outcome", o.String())))}
+	}
+	for o := range t.byRun {
+		t.byRun[o] = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("kaizen.outcome", run.Outcome(o).String())))}
 	}
 	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		st, view := g.book.State(), g.view.Load()

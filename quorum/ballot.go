@@ -44,7 +44,7 @@ type Ballot struct {
 	Score     Score
 	Stance    Stance
 	Abstained bool   // it took part without taking a position
-	Key       string // closed kinds: its canonical answer, equal for equal answers; "" when none was found
+	Key       string // keyed questions: its canonical answer, equal for equal answers; "" when none was found. Open ones: of replies that are the same
 	Reason    string // why it does not count, when that is known before deciding
 
 	TierWeight PPM // what its tier alone gives it
@@ -64,12 +64,17 @@ type Question struct {
 	Kind      Kind // never Auto: found by now
 	Options   int  // of a choice, where the request gave them
 	Operation bool // something that would happen, decided by tier weights
-	Open      bool // long text or code: replies are compared, not clustered
+	Open      bool // long text, or code that nobody runs: replies are compared, not clustered; only the same share a position
 	// Similarities of each pair of ballots, for text and code: the upper
 	// triangle row by row, (0,1) (0,2) … (1,2) …; -1 where two must never share
 	// a position. Nil for closed kinds.
 	Similarities []PPM
 }
+
+// Keyed reports whether positions are equal keys: of closed kinds, and of code
+// that is run, where the key stands for what running it gave. A record of code
+// says which it was by Open: set when nobody ran it.
+func (q *Question) Keyed() bool { return q.Kind.Closed() || q.Kind == Code && !q.Open }
 
 // similarity of ballots i and j of n; 0 where there are none.
 func (q *Question) similarity(i, j, n int) PPM {

@@ -135,6 +135,8 @@ func TestDecide(t *testing.T) {
 		{"four answers are contested", Question{Tier: Standard, Kind: Number}, []string{"1", "2", "3", "4"}, Contested, 0, 4},
 		{"an abstention is counted without a position", Question{Tier: Standard, Kind: VoteKind}, []string{"approve", "approve", "abstain"}, Carried, 0, 3},
 		{"a vote that leads with reject is lost", Question{Tier: Standard, Kind: VoteKind}, []string{"reject", "reject", "approve"}, Lost, 0, 3},
+		{"a rejection by too little of the seated weight is contested", Question{Tier: Research, Kind: VoteKind}, []string{"abstain", "abstain", "abstain", "reject", "reject"}, Contested, 3, 5},
+		{"a lone rejection by one that weighs enough is lost", Question{Tier: Research, Kind: VoteKind}, []string{"reject", "abstain", "abstain", "late", "late"}, Lost, 0, 3},
 		{"absent companions may be missed", Question{Tier: Standard, Kind: Number}, []string{"late", "late", "7", "7"}, Carried, 2, 2},
 		{"too little of the seated weight took part", Question{Tier: Research, Kind: Number}, []string{"late", "late", "late", "7", "7"}, Contested, 3, 2},
 		{"a research companion has no voice at standard", Question{Tier: Standard, Kind: Number}, []string{"late", "late", "late", "7", "7"}, Inquorate, -1, 1},
@@ -195,6 +197,32 @@ func TestOpenTextPrefersWhatOthersResemble(t *testing.T) {
 	ballots := panel(p, &q, "", "", "", "")
 	if v := p.Decide(&q, ballots); v.Winner != 1 || v.Confidence != NoConfidence {
 		t.Errorf("winner %d, confidence %d; want 1 and none", v.Winner, v.Confidence)
+	}
+}
+
+// Resemblance speaks against the reply that went astray, and for none of the rest.
+func TestOpenTextIsChosenByReliabilityUnlessItIsAstray(t *testing.T) {
+	p := DefaultPolicy()
+	equal := []PPM{800_000, 800_000, 800_000, 800_000}
+	for _, tt := range []struct {
+		name         string
+		reliable     []PPM
+		similarities []PPM // 01 02 03 12 13 23
+		want         int
+	}{
+		{"the first of equals though the others resemble the third more", equal, []PPM{300_000, 500_000, 300_000, 600_000, 300_000, 600_000}, 0},
+		{"not the first of equals when nobody says what it says", equal, []PPM{0, 0, 0, 500_000, 500_000, 500_000}, 1},
+		{"the most reliable though it is least like the others", []PPM{700_000, 800_000, 700_000, 700_000}, []PPM{300_000, 500_000, 500_000, 300_000, 300_000, 500_000}, 1},
+		{"a little less reliable when the best is astray", []PPM{800_000, 790_000, 700_000, 600_000}, []PPM{0, 0, 0, 500_000, 500_000, 500_000}, 1},
+		{"the most reliable when all are alike", []PPM{700_000, 700_000, 800_000, 700_000}, []PPM{500_000, 500_000, 500_000, 500_000, 500_000, 500_000}, 2},
+		{"the most reliable when nothing is alike", []PPM{700_000, 700_000, 700_000, 800_000}, []PPM{0, 0, 0, 0, 0, 0}, 3},
+	} {
+		q := Question{Tier: Research, Kind: Text, Open: true, Similarities: tt.similarities}
+		ballots := panel(p, &q, "", "", "", "")
+		p.Weigh(&q, ballots, tt.reliable, []string{"a", "b", "c", "d"})
+		if v := p.Decide(&q, ballots); v.Winner != tt.want {
+			t.Errorf("%s: it is %d, want %d", tt.name, v.Winner, tt.want)
+		}
 	}
 }
 
@@ -305,6 +333,33 @@ func castRandomly(rng *rand.Rand, q *Question, b *Ballot) {
 	}
 }
 
+// Where those who weigh abstain, what the rest agree on is believed less.
+func TestConfidenceFollowsTurnout(t *testing.T) {
+	p := DefaultPolicy()
+	q := Question{Tier: Research, Kind: VoteKind}
+	for _, tt := range []struct {
+		name       string
+		more, less []string
+		equal      bool
+	}{
+		{"an abstention costs confidence", []string{"approve", "approve", "approve"}, []string{"approve", "approve", "abstain"}, false},
+		{"a heavy one costs more than a light one", []string{"approve", "approve", "abstain", "approve"}, []string{"abstain", "approve", "approve", "approve"}, false},
+		{"so does one who was waited for and is late", []string{"approve", "approve", "approve"}, []string{"approve", "approve", "late"}, false},
+		{"one who was not waited for costs nothing", []string{"approve", "approve"}, []string{"approve", "approve", "unneeded"}, true},
+	} {
+		more, less := panel(p, &q, tt.more...), panel(p, &q, tt.less...)
+		for _, ballots := range [][]Ballot{more, less} {
+			for i, w := range []PPM{One, 500_000, 300_000, 200_000}[:len(ballots)] {
+				ballots[i].Weight = w
+			}
+		}
+		a, b := p.Decide(&q, more).Confidence, p.Decide(&q, less).Confidence
+		if tt.equal && a != b || !tt.equal && a <= b {
+			t.Errorf("%s: %s and %s", tt.name, a, b)
+		}
+	}
+}
+
 // decided never differs from all in leader, status and decision: whatever the
 // replies still out turn out to be, in whatever order they come.
 func TestSettledNeverDiffersFromAll(t *testing.T) {
@@ -312,7 +367,12 @@ func TestSettledNeverDiffersFromAll(t *testing.T) {
 	policies := []*Policy{DefaultPolicy(), readPolicy(t, olderPolicy)}
 	tierWeights := DefaultPolicy()
 	tierWeights.AnswerWeights = "tier"
-	policies = append(policies, tierWeights)
+	demanding := DefaultPolicy() // turnout matters for every kind, and confidence decides
+	for i := range demanding.Kinds {
+		k := &demanding.Kinds[i]
+		k.Bias, k.ByShare, k.ByMargin, k.ByTurnout, k.MinConfidence = -3*One, 2*One, One, 3*One, 700_000
+	}
+	policies = append(policies, tierWeights, demanding)
 	settled, panels := 0, 60_000
 	if testing.Short() {
 		panels = 10_000
@@ -372,23 +432,34 @@ func leader(v Verdict, ballots []Ballot) string {
 	return ballots[v.Positions[0].Best].Key
 }
 
-func TestLikelyNeedsTwoReplies(t *testing.T) {
-	p := DefaultPolicy()
-	q := Question{Tier: Research, Kind: Choice, Options: 4}
-	one := panel(p, &q, "A", "unneeded", "unneeded", "unneeded")
-	v := p.Decide(&q, one)
-	if p.Likely(&q, &v, one) {
-		t.Error("likely after one reply")
-	}
-	for i := range one {
-		one[i].Odds = 12 * One
-	}
-	three := panel(p, &q, "A", "A", "A", "unneeded")
-	for i := range three {
-		three[i].Odds = 5 * One
-	}
-	v = p.Decide(&q, three)
-	if !p.Likely(&q, &v, three) {
-		t.Errorf("three sure replies agree and it is not likely: %+v", v)
+// Row by row: what each companion of a panel says, how far it is believed, and
+// what it weighs.
+func TestLikelyIsSureOfTheLeader(t *testing.T) {
+	const sure, fair, weak = 5 * One, 3 * One, One / 2
+	for _, tt := range []struct {
+		name    string
+		says    []string
+		odds    []PPM
+		weights []PPM
+		want    bool
+	}{
+		{"one reply is never enough", []string{"A", "unneeded"}, []PPM{12 * One, weak}, []PPM{One, 1000}, false},
+		{"two that are believed and weigh most", []string{"A", "A", "unneeded", "unneeded"}, []PPM{sure, sure, weak, weak}, []PPM{One, One, 100_000, 100_000}, true},
+		{"two that are hardly believed", []string{"A", "A", "unneeded", "unneeded"}, []PPM{weak, weak, weak, weak}, []PPM{One, One, 100_000, 100_000}, false},
+		{"believed, but half of what is out would unseat them", []string{"A", "A", "unneeded", "unneeded"}, []PPM{sure, sure, sure, sure}, []PPM{300_000, 300_000, One, 300_000}, false},
+		{"a runner-up and half of what is out are together as heavy", []string{"A", "A", "A", "B", "unneeded"}, []PPM{sure, sure, sure, fair, fair}, []PPM{One, One, One, One, 4 * One}, false},
+		{"a runner-up and half of what is out stay lighter", []string{"A", "A", "A", "B", "unneeded"}, []PPM{sure, sure, sure, fair, fair}, []PPM{One, One, One, One, 3 * One}, true},
+		{"replies that failed are not out", []string{"A", "A", "late", "late"}, []PPM{sure, sure, sure, sure}, []PPM{One, One, One, One}, true},
+	} {
+		p := DefaultPolicy()
+		q := Question{Tier: Research, Kind: Choice, Options: 4}
+		ballots := panel(p, &q, tt.says...)
+		for i := range ballots {
+			ballots[i].Odds, ballots[i].Weight = tt.odds[i], tt.weights[i]
+		}
+		v := p.Decide(&q, ballots)
+		if got := p.Likely(&q, &v, ballots); got != tt.want {
+			t.Errorf("%s: likely %t, want %t (%+v)", tt.name, got, tt.want, v)
+		}
 	}
 }

@@ -48,15 +48,16 @@ func (p *Policy) Settled(q *Question, v *Verdict, ballots []Ballot, out func(i i
 		return false
 	}
 	if q.Kind == VoteKind && v.Positions[0].Stance != Approve {
-		return true // lost, whatever comes
+		// Lost, whatever comes, if enough have spoken; contested if they never will.
+		return ratio(taken, seated) >= rule.Participation || ratio(taken+outstanding, seated) < rule.Participation
 	}
 	// Carried in every case, if each condition holds where it is hardest:
-	// approvals, vendors and participation if nobody else counts; share and
-	// confidence if everybody else opposes.
+	// approvals, vendors, participation and turnout if nobody else counts; share
+	// and margin if everybody else opposes.
 	worst := ratio(lead, taken+outstanding)
 	worstMargin := ratio(lead-rival-outstanding, taken+outstanding)
 	if now.enough(rule) && worst >= rule.Share && ratio(taken, seated) >= rule.Participation &&
-		p.confidence(q.Kind, worst, worstMargin) >= p.Kind(q.Kind).MinConfidence {
+		p.confidence(q.Kind, worst, worstMargin, ratio(taken, seated)) >= p.Kind(q.Kind).MinConfidence {
 		return true
 	}
 	// Contested in every case, if some one condition fails where it is easiest:
@@ -72,26 +73,38 @@ func (p *Policy) Settled(q *Question, v *Verdict, ballots []Ballot, out func(i i
 	easiestMargin := ratio(lead+outstanding-rival, taken+outstanding)
 	return !best.enough(rule) || easiest < rule.Share ||
 		ratio(taken+outstanding, seated) < rule.Participation ||
-		p.confidence(q.Kind, easiest, easiestMargin) < p.Kind(q.Kind).MinConfidence
+		p.confidence(q.Kind, easiest, easiestMargin, ratio(taken+outstanding, seated)) < p.Kind(q.Kind).MinConfidence
 }
 
 // Likely reports whether the leader is most unlikely to change (wait: likely):
 // enough replies are in, they carry or lose the question as if nobody else came,
-// and the posterior of the leader, with tempered log-odds and an unseen answer at
-// score 0, reaches the policy's mark.
+// the leader would stay if the policy's share of what is still out backed the
+// runner-up, and its posterior, with tempered log-odds and an unseen answer at
+// score 0, reaches the policy's mark. The posterior alone says who is probably
+// right; the weights, which a single strong companion may dominate, say who leads.
+//
+// Ballots whose outcome is unneeded are still out.
 func (p *Policy) Likely(q *Question, v *Verdict, ballots []Ballot) bool {
 	if !q.Kind.Closed() || v.Status != Carried && v.Status != Lost && v.Status != Pending {
 		return false
 	}
 	replies := 0
 	var scores [64]PPM
+	var outstanding, rival PPM
 	for i := range ballots {
-		if b := &ballots[i]; b.Counted && b.Position >= 0 {
+		b := &ballots[i]
+		if b.Outcome == Unneeded {
+			outstanding += b.Weight
+		}
+		if b.Counted && b.Position >= 0 {
 			replies++
 			scores[b.Position] += p.Early.Tempering * b.Odds / One
 		}
 	}
-	if replies < p.Early.MinReplies {
+	if len(v.Positions) > 1 {
+		rival = v.Positions[1].Weight
+	}
+	if replies < p.Early.MinReplies || v.Positions[0].Weight <= rival+outstanding*p.Early.Opposed/One {
 		return false
 	}
 	// posterior of the leader = 1 / (Σ_k e^(s_k - s_0) + e^-s_0)

@@ -81,7 +81,7 @@ type OperationPolicy struct {
 }
 
 // KindPolicy is how answers of one kind are weighed and believed. Confidence is
-// the logistic of Bias + ByShare·share + ByMargin·margin.
+// the logistic of Bias + ByShare·share + ByMargin·margin + ByTurnout·turnout.
 type KindPolicy struct {
 	Kind          Kind `json:"kind"`
 	Alternatives  int  `json:"alternatives"` // K of the log-odds where the request gives no options
@@ -89,6 +89,7 @@ type KindPolicy struct {
 	Bias          PPM  `json:"bias"`
 	ByShare       PPM  `json:"byShare"`
 	ByMargin      PPM  `json:"byMargin"`
+	ByTurnout     PPM  `json:"byTurnout"` // of the weight waited for, what took a position
 	MinConfidence PPM  `json:"minConfidence"`
 }
 
@@ -110,7 +111,8 @@ type ConsensusPolicy struct {
 	ClusterAt    PPM `json:"clusterAt"`    // similarity that joins two texts
 	OpenWords    int `json:"openWords"`    // longer replies are compared, not clustered
 	OwnPosition  PPM `json:"ownPosition"`  // similarity's part in choosing the reply
-	OpenSpread   PPM `json:"openSpread"`   // the same for open text
+	OpenSpread   PPM `json:"openSpread"`   // log-odds an open text loses for each deviation that it is astray
+	OpenOutlier  PPM `json:"openOutlier"`  // deviations under the mean resemblance that are not astray
 	DissentShare PPM `json:"dissentShare"` // a position below it is no dissent
 	PlainShare   PPM `json:"plainShare"`   // of the replies that must show a closed kind for auto to take it
 }
@@ -118,7 +120,8 @@ type ConsensusPolicy struct {
 // EarlyPolicy is when a deliberation stops listening (DESIGN §4.9).
 type EarlyPolicy struct {
 	Tempering   PPM   `json:"tempering"` // of the log-odds in the posterior
-	Posterior   PPM   `json:"posterior"`
+	Posterior   PPM   `json:"posterior"` // of the leader, for it to be likely
+	Opposed     PPM   `json:"opposed"`   // of the weight still out, that it must withstand to be likely
 	MinReplies  int   `json:"minReplies"`
 	GraceMillis int64 `json:"graceMillis"`
 	GraceShare  PPM   `json:"graceShare"` // of the time elapsed, when that is longer
@@ -247,7 +250,7 @@ func (p *Policy) validate() error {
 		k := &p.Kinds[i]
 		kinds = append(kinds, int(k.Kind))
 		if k.Alternatives < 2 || k.Alternatives > 1000 || k.Exponent < 0 || k.Exponent > 8 ||
-			k.ByShare < 0 || k.ByMargin < 0 || !fraction(k.MinConfidence) {
+			k.ByShare < 0 || k.ByMargin < 0 || k.ByTurnout < 0 || !fraction(k.MinConfidence) {
 			return fmt.Errorf("kinds[%d] (%s): a number is out of range", i, k.Kind)
 		}
 	}
@@ -273,10 +276,10 @@ func (p *Policy) validate() error {
 		r.Strength < 1 || r.Strength > 10_000 || r.CellCap < 1 || r.CellCap > 1_000_000 || r.SoftUnder < 0 || r.SoftCap < 1 ||
 		r.SoftCap > 1_000_000 || r.FamilyCap < One || r.FamilyCap > 64*One || r.Probability < 1 || r.Probability > One/2:
 		return errors.New("reliability: a number is out of range")
-	case !fraction(c.ClusterAt) || !fraction(c.OwnPosition) || !fraction(c.OpenSpread) || !fraction(c.DissentShare) ||
+	case !fraction(c.ClusterAt) || !fraction(c.OwnPosition) || !fraction(c.OpenSpread) || c.OpenOutlier < 0 || c.OpenOutlier > 8*One || !fraction(c.DissentShare) ||
 		!fraction(c.PlainShare) || c.OpenWords < 1:
 		return errors.New("consensus: a number is out of range")
-	case !fraction(e.Tempering) || !fraction(e.Posterior) || e.MinReplies < 1 || e.GraceMillis < 0 || !fraction(e.GraceShare) || e.ObserveOne < 1:
+	case !fraction(e.Tempering) || !fraction(e.Posterior) || !fraction(e.Opposed) || e.MinReplies < 1 || e.GraceMillis < 0 || !fraction(e.GraceShare) || e.ObserveOne < 1:
 		return errors.New("early: a number is out of range")
 	case p.MaxPanel < 1 || p.MaxPanel > 64 || p.PendingHours < 1 || p.RefuseUnder < 0 || p.RefuseUnder > MaxScore:
 		return errors.New("maxPanel (1 to 64), pendingHours or refuseUnder is out of range")

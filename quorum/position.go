@@ -7,7 +7,7 @@ import "slices"
 // they are judged, Best is that first seat.
 func findPositions(p *Policy, q *Question, ballots []Ballot, dst []Position) []Position {
 	switch {
-	case q.Kind.Closed():
+	case q.Keyed():
 		for i := range ballots {
 			if votes(&ballots[i]) {
 				ballots[i].Position = equalKey(ballots[:i], ballots[i].Key)
@@ -17,6 +17,9 @@ func findPositions(p *Policy, q *Question, ballots []Ballot, dst []Position) []P
 	case q.Open:
 		for i := range ballots {
 			if votes(&ballots[i]) {
+				if ballots[i].Key != "" { // the same words as another's
+					ballots[i].Position = equalKey(ballots[:i], ballots[i].Key)
+				}
 				dst = join(dst, ballots, i)
 			}
 		}
@@ -120,30 +123,33 @@ func strongestFirst(p *Policy, q *Question, ballots []Ballot, positions []Positi
 	type rank struct {
 		old    int
 		top    PPM
+		merit  PPM   // of an open question: the best supporter's
 		scores int64 // sum of supporters' charter scores
-	}
-	var room [8]rank
-	ranks := room[:0]
-	for k := range positions {
-		r := rank{old: k}
-		for i := range ballots {
-			if ballots[i].Position == k {
-				r.top = max(r.top, ballots[i].Weight)
-				r.scores += int64(ballots[i].Score)
-			}
-		}
-		ranks = append(ranks, r)
 	}
 	var open []PPM
 	if q.Open {
 		open = p.openMerit(q, ballots)
 	}
+	var room [8]rank
+	ranks := room[:0]
+	for k := range positions {
+		r := rank{old: k}
+		first := true
+		for i := range ballots {
+			if ballots[i].Position == k {
+				r.top = max(r.top, ballots[i].Weight)
+				r.scores += int64(ballots[i].Score)
+				if open != nil && (first || open[i] > r.merit) {
+					r.merit, first = open[i], false
+				}
+			}
+		}
+		ranks = append(ranks, r)
+	}
 	slices.SortStableFunc(ranks, func(a, b rank) int {
 		pa, pb := &positions[a.old], &positions[b.old]
-		if open != nil {
-			if d := open[pb.Best] - open[pa.Best]; d != 0 {
-				return int(d)
-			}
+		if d := b.merit - a.merit; d != 0 {
+			return int(d)
 		}
 		switch {
 		case pa.Weight != pb.Weight:
@@ -198,10 +204,12 @@ func (p *Policy) spokesman(q *Question, ballots []Ballot, k int) int {
 	return best
 }
 
-// openMerit ranks open replies: what all the others weigh times how alike they
-// are, standardised over the panel, plus the reliability prior as log-odds: on
-// real replies whose judge's scores are known, the prior tells more than the
-// resemblance, which flatters the common denominator.
+// openMerit ranks open replies: by the reliability prior as log-odds, less what
+// an outlier loses. How much a reply resembles the others (what they weigh times
+// how alike they are) is standardised over the panel, and only what lies further
+// than OpenOutlier under the mean costs anything: on real replies whose judge's
+// scores are known, resemblance shows the reply that went astray, and among the
+// others it prefers the common denominator, which is worse than a throw of dice.
 func (p *Policy) openMerit(q *Question, ballots []Ballot) []PPM {
 	merit := make([]PPM, len(ballots))
 	var sum, count PPM
@@ -234,7 +242,8 @@ func (p *Policy) openMerit(q *Question, ballots []Ballot) []PPM {
 	deviation := PPM(Sqrt(squares / int64(count)))
 	for i := range ballots {
 		if votes(&ballots[i]) {
-			merit[i] = p.LogOdds(ballots[i].Prior, p.Kind(q.Kind).Alternatives) + p.Consensus.OpenSpread*ratio(merit[i]-mean, deviation)/One
+			astray := min(ratio(merit[i]-mean, deviation)+p.Consensus.OpenOutlier, 0)
+			merit[i] = p.LogOdds(ballots[i].Prior, p.Kind(q.Kind).Alternatives) + p.Consensus.OpenSpread*astray/One
 		}
 	}
 	return merit

@@ -2,6 +2,8 @@ package scoring
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/kaizen-os/deliberation/quorum"
@@ -42,6 +44,9 @@ type Reading struct {
 	answer     answer.Answer // of kind
 	kind       quorum.Kind
 	extracted  bool
+	text       string // an open reply's own words, to tell the same from the like
+	result     string // of code that was run: its key
+	unrun      string // or why there is none
 }
 
 // NewSheet returns an empty sheet for d and a panel of so many seats.
@@ -65,6 +70,9 @@ func (s *Scorer) NewSheet(d *quorum.Deliberation, seats int) *Sheet {
 // is being read, and none will be.
 func (s *Scorer) Release(sheet *Sheet) {
 	sheet.d = nil
+	for i := range sheet.readings {
+		sheet.readings[i].text = "" // what is kept is bounded
+	}
 	s.sheets.Put(sheet)
 }
 
@@ -72,10 +80,18 @@ func (s *Scorer) Release(sheet *Sheet) {
 func (rd *Reading) reset() {
 	rd.Assessment.Findings = rd.Assessment.Findings[:0]
 	rd.plain, rd.kind, rd.extracted, rd.answer = quorum.Auto, quorum.Auto, false, answer.Answer{}
+	rd.text, rd.result, rd.unrun = "", "", ""
 }
 
 // Reading of one seat.
 func (sh *Sheet) Reading(seat int) *Reading { return &sh.readings[seat] }
+
+// Ran says what running the code of a seat's reply gave: the key of its result, or
+// the reason why there is none. It is for whoever has read the reply, before the
+// seat arrives.
+func (sh *Sheet) Ran(seat int, key, reason string) {
+	sh.readings[seat].result, sh.readings[seat].unrun = key, reason
+}
 
 // Read scores and reads the reply of one seat. Different seats may be read at
 // the same time.
@@ -97,6 +113,7 @@ func (sh *Sheet) read(seat int, r *quorum.Reply) {
 			}
 		}
 		reading.words.Read(r.Text, &sh.question)
+		reading.text = strings.TrimSpace(r.Text)
 	}
 }
 
@@ -137,7 +154,7 @@ func (s *Scorer) Cast(b *quorum.Ballot, sh *Sheet, seat int, kind quorum.Kind, r
 	rd := &sh.readings[seat]
 	b.Scored, b.Score = true, rd.Assessment.Score
 	switch {
-	case r.Text == "":
+	case strings.TrimSpace(r.Text) == "":
 		b.Scored, b.Reason = false, quorum.ReasonEmpty
 	case kind.Closed():
 		rd.extract(sh.d, kind, r)
@@ -146,6 +163,11 @@ func (s *Scorer) Cast(b *quorum.Ballot, sh *Sheet, seat int, kind quorum.Kind, r
 		b.Abstained = a.Stance == quorum.Abstain
 		if a.Ambiguous {
 			b.Reason = quorum.ReasonAmbiguous
+		}
+	case kind == quorum.Code:
+		b.Stance, b.Key = r.Stance, rd.result
+		if b.Reason == "" {
+			b.Reason = rd.unrun
 		}
 	default:
 		b.Stance = r.Stance
@@ -166,7 +188,7 @@ func (sh *Sheet) Value(seat int) string {
 // whether they are too long to be positions (q.Open). Seats whose ballots hold no
 // counted text are like nothing.
 func (s *Scorer) Compare(p *quorum.Policy, q *quorum.Question, sh *Sheet, ballots []quorum.Ballot) {
-	if q.Kind.Closed() {
+	if q.Keyed() {
 		return
 	}
 	sh.compared = slices.Grow(sh.compared[:0], len(ballots))[:len(ballots)]
@@ -185,5 +207,35 @@ func (s *Scorer) Compare(p *quorum.Policy, q *quorum.Question, sh *Sheet, ballot
 	q.Open = q.Kind == quorum.Code || 2*long > texts
 	if q.Kind != quorum.Code && texts > 1 {
 		q.Similarities = answer.Similarities(make([]quorum.PPM, 0, len(words)*(len(words)-1)/2), words)
+	}
+	sh.equate(q, ballots, words, none)
+}
+
+// equate sees that replies that are the same, word for word, share a position: also
+// those too long to be compared for that, and those in which there is no word to
+// compare. An open question's have keys then; the others are as alike as can be.
+func (sh *Sheet) equate(q *quorum.Question, ballots []quorum.Ballot, words []*answer.Words, none *answer.Words) {
+	at := -1 // of the pair among q.Similarities
+	for i := range ballots {
+		for j := i + 1; j < len(ballots); j++ {
+			at++
+			same := words[i] != none && words[j] != none && sh.readings[i].text == sh.readings[j].text
+			if q.Similarities != nil {
+				if same {
+					q.Similarities[at] = quorum.One
+				}
+				if q.Open {
+					// Where there are keys too, a digit less, or the record of a panel of
+					// 64 would be over what it may have.
+					q.Similarities[at] = min(q.Similarities[at], quorum.One-1)
+				}
+			}
+			if same && q.Open && ballots[j].Key == "" {
+				if ballots[i].Key == "" {
+					ballots[i].Key = "reply " + strconv.Itoa(i)
+				}
+				ballots[j].Key = ballots[i].Key
+			}
+		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/kaizen-os/deliberation/quorum"
+	coderun "github.com/kaizen-os/deliberation/scoring/run"
 	"github.com/kaizen-os/deliberation/store/witness"
 )
 
@@ -47,6 +48,12 @@ const (
 	maxCount       = 1_000_000
 	maxPrice       = 1_000 // USD a thousand tokens
 	maxSecretBytes = 64 << 10
+
+	minRunMemory = 1 << 20
+	maxRunMemory = 1 << 40
+	maxRunOutput = 16 << 20
+	maxParallel  = 1024
+	maxArguments = 64
 )
 
 // A Config is what the operator's file says, complete: defaults filled in,
@@ -61,7 +68,22 @@ type Config struct {
 	Clients    []ClientConfig    // empty: loopback only, anyone
 	Policy     *quorum.Policy    // the file's, or the embedded one
 	Limits     LimitsConfig
+	Code       CodeConfig
 	LogLevel   slog.Level
+}
+
+// CodeConfig says what becomes of the code that companions write.
+type CodeConfig struct {
+	Runner *RunnerConfig // nil: it is not run
+}
+
+// RunnerConfig is a command that runs code, and within what.
+type RunnerConfig struct {
+	Command  []string
+	Timeout  time.Duration
+	Memory   int64 // bytes
+	Output   int   // bytes
+	Parallel int   // at once
 }
 
 // LedgerConfig says what the ledger is called and who vouches for it.
@@ -211,7 +233,18 @@ type file struct {
 		Deadline    leaf `yaml:"deadline"`
 		InFlight    leaf `yaml:"inFlight"`
 	} `yaml:"limits"`
+	Code struct {
+		Runner *fileRunner `yaml:"runner"`
+	} `yaml:"code"`
 	LogLevel leaf `yaml:"logLevel"`
+}
+
+type fileRunner struct {
+	Command  leaves `yaml:"command"`
+	Timeout  leaf   `yaml:"timeout"`
+	Memory   leaf   `yaml:"memory"`
+	Output   leaf   `yaml:"output"`
+	Parallel leaf   `yaml:"parallel"`
 }
 
 type fileWitness struct {
@@ -307,12 +340,33 @@ func (r *resolver) config(doc *file) *Config {
 		Origin:    r.origin(doc.Ledger.Origin, "ledger.origin"),
 		Witnesses: r.witnesses(doc.Ledger.Witnesses),
 	}
+	if doc.Code.Runner != nil {
+		c.Code.Runner = r.runner(doc.Code.Runner, "code.runner")
+	}
 	c.Policy = r.policy(doc.Policy)
 	r.companions(c, doc.Companions)
 	r.clients(c, doc.Clients)
 	r.listener(doc.Listen, "listen", c.Listen, len(doc.Clients) > 0)
 	if c.Admin != "" {
 		r.listener(doc.Admin, "admin", c.Admin, len(doc.Clients) > 0)
+	}
+	return c
+}
+
+// runner reads the command that runs code, and finds its program: one that is not
+// there would fail at every deliberation, far from its cause.
+func (r *resolver) runner(doc *fileRunner, path string) *RunnerConfig {
+	c := &RunnerConfig{
+		Command:  r.words(doc.Command, path+".command"),
+		Timeout:  r.duration(doc.Timeout, path+".timeout", coderun.DefaultTimeout),
+		Memory:   r.bytes(doc.Memory, path+".memory", minRunMemory, maxRunMemory, coderun.DefaultMemory),
+		Output:   int(r.bytes(doc.Output, path+".output", 1, maxRunOutput, coderun.DefaultOutput)),
+		Parallel: r.count(doc.Parallel, path+".parallel", 1, maxParallel, coderun.DefaultParallel),
+	}
+	if len(c.Command) > 0 {
+		if _, err := coderun.Find(c.Command); err != nil {
+			r.problem(leaf{doc.Command.list[0]}, path+".command", "%v", err)
+		}
 	}
 	return c
 }

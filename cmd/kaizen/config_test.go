@@ -132,6 +132,20 @@ clients:
 	}
 }
 
+func TestConfigRunner(t *testing.T) {
+	if c := parse(t, "code: {runner: }\n"); c.Code.Runner != nil {
+		t.Errorf("an empty runner: %+v", c.Code.Runner)
+	}
+	for doc, want := range map[string]RunnerConfig{
+		"code: {runner: {command: [sh]}}\n": {[]string{"sh"}, 2 * time.Second, 256 << 20, 64 << 10, 2},
+		"code: {runner: {command: [sh, -e, 5], timeout: 500ms, memory: 1GiB, output: 100, parallel: 8}}\n": {[]string{"sh", "-e", "5"}, 500 * time.Millisecond, 1 << 30, 100, 8},
+	} {
+		if got := parse(t, doc).Code.Runner; got == nil || !reflect.DeepEqual(*got, want) {
+			t.Errorf("%s: %+v, want %+v", doc, got, want)
+		}
+	}
+}
+
 func TestConfigLedger(t *testing.T) {
 	for name, tt := range map[string]struct {
 		doc  string
@@ -227,6 +241,21 @@ func TestConfigRefuses(t *testing.T) {
 		{"an unknown log level", "logLevel: loud\n", []string{`kaizen.yaml:1:11: logLevel: unknown "loud"; want one of debug, info, warn, error`}},
 		{"an empty folder", "data: ''\n", []string{"data: is empty"}},
 		{"a policy that is not there", "policy: /nonexistent/policy.json\n", []string{"policy: open /nonexistent/policy.json"}},
+
+		{"a runner without command", "code: {runner: {timeout: 2s}}\n", []string{"code.runner.command: must be given"}},
+		{"a runner of nothing", "code: {runner: {command: []}}\n", []string{"kaizen.yaml:1:26: code.runner.command: want a list of 1 to 64 strings"}},
+		{"a runner in one string", "code: {runner: {command: python3 -I}}\n", []string{"kaizen.yaml:1:26: code.runner.command: want a list of 1 to 64 strings"}},
+		{"a runner that is no mapping", "code: {runner: [sh]}\n", []string{"kaizen.yaml:1:"}},
+		{"a runner that is not there", "code:\n  runner:\n    command: [no-such-program-anywhere, -I]\n", []string{`kaizen.yaml:3:15: code.runner.command: exec: "no-such-program-anywhere": executable file not found in $PATH`}},
+		{"a runner that is a folder", "code: {runner: {command: [/]}}\n", []string{"kaizen.yaml:1:27: code.runner.command: "}},
+		{"a runner with no name", "code: {runner: {command: ['', x]}}\n", []string{"kaizen.yaml:1:27: code.runner.command[0]: is empty"}},
+		{"a runner with a list for an argument", "code: {runner: {command: [sh, [x]]}}\n", []string{"code.runner.command[1]: want a string"}},
+		{"a runner with an unknown key", "code: {runner: {command: [sh], user: nobody}}\n", []string{`kaizen.yaml:1:32: unknown field "user"`}},
+		{"no time to run", "code: {runner: {command: [sh], timeout: 0s}}\n", []string{"kaizen.yaml:1:41: code.runner.timeout: want a duration"}},
+		{"memory without unit", "code: {runner: {command: [sh], memory: 256}}\n", []string{"code.runner.memory: want a size from 1MiB to 1024GiB, such as 256MiB"}},
+		{"memory in an unknown unit", "code: {runner: {command: [sh], memory: 256MB}}\n", []string{"code.runner.memory: want a size"}},
+		{"too much output", "code: {runner: {command: [sh], output: 17MiB}}\n", []string{"code.runner.output: want a size from 1 to 16MiB"}},
+		{"none in parallel", "code: {runner: {command: [sh], parallel: 0}}\n", []string{"code.runner.parallel: want a whole number from 1 to 1024"}},
 
 		{"an address without port", "listen: localhost\n", []string{"listen: want host:port"}},
 		{"a port too high", "listen: 127.0.0.1:70000\n", []string{"listen: want host:port"}},

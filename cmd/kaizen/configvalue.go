@@ -27,6 +27,21 @@ func (l *leaf) UnmarshalYAML(node ast.Node) error {
 	return nil
 }
 
+// leaves is a list of values of the file.
+type leaves struct {
+	node ast.Node
+	list []ast.Node
+}
+
+// UnmarshalYAML keeps the nodes; [resolver] reads them.
+func (l *leaves) UnmarshalYAML(node ast.Node) error {
+	l.node = node
+	if list, ok := node.(*ast.SequenceNode); ok {
+		l.list = list.Values
+	}
+	return nil
+}
+
 // A secretRef says where a secret is: {env: NAME} or {file: PATH}.
 type secretRef struct {
 	at   *token.Token
@@ -141,6 +156,66 @@ func (r *resolver) count(l leaf, path string, least, most, absent int) int {
 	}
 	r.problem(l, path, "want a whole number from %d to %d", least, most)
 	return absent
+}
+
+// words reads a list of strings, of which there must be one.
+func (r *resolver) words(l leaves, path string) (words []string) {
+	if _, null := l.node.(*ast.NullNode); l.node == nil || null {
+		r.problem(leaf{l.node}, path, "must be given")
+		return nil
+	}
+	if len(l.list) == 0 || len(l.list) > maxArguments {
+		r.problem(leaf{l.node}, path, "want a list of 1 to %d strings, the program and its arguments", maxArguments)
+		return nil
+	}
+	before := len(r.problems)
+	for i, node := range l.list {
+		words = append(words, r.text(leaf{node}, fmt.Sprintf("%s[%d]", path, i), ""))
+	}
+	if words[0] == "" && len(r.problems) == before {
+		r.problem(leaf{l.list[0]}, path+"[0]", "is empty; name a program")
+	}
+	if len(r.problems) > before {
+		return nil
+	}
+	return words
+}
+
+// byteUnits are what bytes may be counted in.
+var byteUnits = []struct {
+	name string
+	size int64
+}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}}
+
+// bytes reads a size, such as 256MiB or a number of bytes.
+func (r *resolver) bytes(l leaf, path string, least, most, absent int64) int64 {
+	switch n := l.node.(type) {
+	case nil, *ast.NullNode:
+		return absent
+	case *ast.IntegerNode, *ast.StringNode:
+		digits, unit := n.GetToken().Value, int64(1)
+		for _, u := range byteUnits {
+			if cut, ok := strings.CutSuffix(digits, u.name); ok {
+				digits, unit = cut, u.size
+				break
+			}
+		}
+		if v, err := strconv.ParseInt(digits, 10, 64); err == nil && v >= 0 && v <= most/unit && v*unit >= least {
+			return v * unit
+		}
+	}
+	r.problem(l, path, "want a size from %s to %s, such as 256MiB", sized(least), sized(most))
+	return absent
+}
+
+// sized writes a size as bytes reads it.
+func sized(n int64) string {
+	for i := len(byteUnits) - 1; i >= 0; i-- {
+		if u := byteUnits[i]; n >= u.size && n%u.size == 0 {
+			return strconv.FormatInt(n/u.size, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(n, 10)
 }
 
 func (r *resolver) decimal(l leaf, path string, least, most, absent float64) float64 {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -180,7 +181,14 @@ func (p *process) build(ctx context.Context, cfg *Config) (err error) {
 		return err
 	}
 	p.onClose(func() error { p.crew.close(nil); return nil })
-	p.gateway, err = gateway.New(gateway.Config{Book: p.book, Ledger: p.ledger, Vault: p.vault, Fan: p.fan, Scorer: scoring.New(),
+	runner, err := newRunner(cfg.Code.Runner)
+	if err != nil {
+		return err
+	}
+	if runner != nil {
+		p.log.Warn("the code that companions write is run, as this user", "command", cfg.Code.Runner.Command[0])
+	}
+	p.gateway, err = gateway.New(gateway.Config{Book: p.book, Ledger: p.ledger, Vault: p.vault, Fan: p.fan, Scorer: scoring.New(), Runner: runner,
 		Tracer: p.telemetry.tracer("gateway"), Meter: p.telemetry.meter("gateway"), Logger: p.log,
 		StewardKey: steward, InFlight: cfg.Limits.InFlight, BodyBytes: cfg.Limits.BodyBytes, BackupDir: filepath.Join(cfg.Data, "backup.tmp")})
 	if err != nil {
@@ -325,6 +333,7 @@ func needRestart(was, is *Config) (keys []string) {
 		{"ledger", was.Ledger.Origin != is.Ledger.Origin || !slices.Equal(was.Ledger.Witnesses, is.Ledger.Witnesses)},
 		{"telemetry", was.Telemetry != is.Telemetry},
 		{"limits.bodyBytes", was.Limits.BodyBytes != is.Limits.BodyBytes},
+		{"code", !reflect.DeepEqual(was.Code, is.Code)},
 		{"limits.inFlight", was.Limits.InFlight != is.Limits.InFlight},
 	} {
 		if k.changed {

@@ -190,10 +190,7 @@ func (c *Context) field(d *decoder, name string, lim *Limits) {
 			d.problem(InvalidValue, "want C- and a number, such as C-114")
 		}
 	case "topic":
-		c.Topic, _ = d.text()
-		if c.Topic != "" && !isName(c.Topic, maxTopic, "-_") {
-			d.problem(InvalidValue, "want at most %d of a-z, 0-9, - and _, starting with a letter or digit", maxTopic)
-		}
+		c.Topic = d.topic()
 	}
 }
 

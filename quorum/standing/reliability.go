@@ -76,20 +76,51 @@ func (r *Reliability) Agreed(p *quorum.Policy, kind quorum.Kind, agreed bool) *R
 	})
 }
 
-// Labelled adds one outcome against a known truth.
-func (r *Reliability) Labelled(p *quorum.Policy, kind quorum.Kind, topic string, right bool) *Reliability {
-	add := func(c *quorum.Reliability) {
-		c.Seen += quorum.Milli
-		if right {
-			c.Right += quorum.Milli
+// A Tally is outcomes against known truths: Right of Seen, of one kind and topic.
+type Tally struct {
+	Kind  quorum.Kind
+	Topic string
+	Right int64
+	Seen  int64
+}
+
+// Labelled adds outcomes against known truths. Those of a topic count in its own
+// cell and in its kind's. They are added up, cell by cell, before any cell is
+// scaled: so the order in which outcomes were counted does not matter.
+func (r *Reliability) Labelled(p *quorum.Policy, tallies ...Tally) *Reliability {
+	sums := new(Reliability)
+	for _, t := range tallies {
+		add := func(c *quorum.Reliability) {
+			c.Right += t.Right * quorum.Milli
+			c.Seen += t.Seen * quorum.Milli
 		}
-		forget(&c.Right, &c.Seen, p.Reliability.CellCap)
+		if t.Seen == 0 {
+			continue
+		}
+		sums = sums.with(t.Kind, "", add)
+		if t.Topic != "" {
+			sums = sums.with(t.Kind, t.Topic, add)
+		}
 	}
-	out := r.with(kind, "", add)
-	if topic != "" {
-		out = out.with(kind, topic, add)
+	out := r
+	for _, sum := range sums.cells {
+		out = out.with(sum.Kind, sum.Topic, func(c *quorum.Reliability) { remember(c, &sum.Evidence, p.Reliability.CellCap) })
 	}
 	return out
+}
+
+// remember adds new outcomes to a cell that holds so many and no more. What was
+// there is scaled down to make room for them: then a companion that has changed
+// is soon known by what it does now.
+func remember(c, add *quorum.Reliability, limit int64) {
+	fresh := *add
+	forget(&fresh.Right, &fresh.Seen, limit)
+	if room := limit*quorum.Milli - fresh.Seen; c.Seen > room {
+		c.Right = c.Right * room / c.Seen
+		c.Seen = room
+	}
+	c.Right += fresh.Right
+	c.Seen += fresh.Seen
 }
 
 // forget scales a cell down to what it may remember, so that what is new weighs.

@@ -2,6 +2,7 @@ package standing
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/kaizen-os/deliberation/quorum"
@@ -14,11 +15,11 @@ func TestStandingFollowsAChangeOfModel(t *testing.T) {
 	p := quorum.DefaultPolicy()
 	var r *Reliability
 	for range 2000 {
-		r = r.Labelled(p, quorum.Number, "", true)
+		r = r.Labelled(p, Tally{quorum.Number, "", 1, 1})
 	}
 	good := r.Of(p, quorum.One, quorum.Number, "")
 	for range 100 {
-		r = r.Labelled(p, quorum.Number, "", false)
+		r = r.Labelled(p, Tally{quorum.Number, "", 0, 1})
 	}
 	bad := r.Of(p, quorum.One, quorum.Number, "")
 	if good < 980_000 || bad > 850_000 {
@@ -37,11 +38,76 @@ func TestParents(t *testing.T) {
 		t.Errorf("without evidence: %s, want 0.8", got)
 	}
 	for range 40 {
-		r = r.Labelled(p, quorum.Number, "algebra", false)
+		r = r.Labelled(p, Tally{quorum.Number, "algebra", 0, 1})
 	}
 	kind, topic, other := r.Of(p, quorum.One, quorum.Number, ""), r.Of(p, quorum.One, quorum.Number, "algebra"), r.Of(p, quorum.One, quorum.Number, "logic")
 	if topic >= kind || other != kind {
 		t.Errorf("kind %s, topic %s, another topic %s: want topic below, another as the kind", kind, topic, other)
+	}
+}
+
+// The hand check of a full cell: 500 right, then 100 wrong in one calibration,
+// leave 400 right of 500, which is p = (8 + 400) / 510. Beside a companion of
+// p = 0.95 it then weighs under a fifth, for every kind of the policy.
+func TestABadCompanionWeighsLittleWithinAHundredOutcomes(t *testing.T) {
+	p := quorum.DefaultPolicy()
+	p.Reliability.CellCap, p.Reliability.Strength = 500, 10
+	for _, kind := range []quorum.Kind{quorum.Choice, quorum.Number, quorum.Short, quorum.JSON, quorum.VoteKind} {
+		r := (*Reliability)(nil).Labelled(p, Tally{kind, "", 500, 500})
+		if got := r.Of(p, quorum.One, kind, ""); got != 996_078 { // 508/510
+			t.Errorf("%s: p %s when all was right", kind, got)
+		}
+		r = r.Labelled(p, Tally{kind, "", 0, 100})
+		if got := r.Cells()[0].Evidence; got != (quorum.Reliability{Right: 400_000, Seen: 500_000}) {
+			t.Errorf("%s: the cell holds %+v", kind, got)
+		}
+		bad := r.Of(p, quorum.One, kind, "")
+		if bad != 800_000 { // 408/510
+			t.Errorf("%s: p %s after a hundred wrong", kind, bad)
+		}
+		ballots := make([]quorum.Ballot, 2)
+		p.Weigh(&quorum.Question{Kind: kind}, ballots, []quorum.PPM{bad, 950_000}, []string{"a", "b"})
+		if ballots[0].Earned >= 200_000 || ballots[1].Earned != quorum.One {
+			t.Errorf("%s: it weighs %s beside %s", kind, ballots[0].Earned, ballots[1].Earned)
+		}
+	}
+}
+
+// What one record holds counts the same in whatever order it is listed, also
+// where cells are full; a topic's outcomes count for its kind too.
+func TestOrderOfTalliesDoesNotMatter(t *testing.T) {
+	p := quorum.DefaultPolicy()
+	tallies := []Tally{{quorum.Number, "", 7, 130}, {quorum.Number, "algebra", 401, 420}, {quorum.Choice, "", 1, 3}, {quorum.Number, "logic", 90, 99}, {quorum.Short, "", 0, 0}}
+	before := (*Reliability)(nil).Labelled(p, Tally{quorum.Number, "algebra", 300, 333})
+	want := before.Labelled(p, tallies...).Append(nil)
+	for i := range tallies {
+		turned := append(slices.Clone(tallies[i:]), tallies[:i]...)
+		if got := before.Labelled(p, turned...).Append(nil); !bytes.Equal(got, want) {
+			t.Errorf("begun with %d: %s, want %s", i, got, want)
+		}
+	}
+	// 649 fresh outcomes of the kind fill its cell: what was there is forgotten.
+	if want := `[["choice","",1000,3000,0,0],["number","",383667,500000,0,0],["number","algebra",473072,500000,0,0],["number","logic",90000,99000,0,0]]`; string(before.Labelled(p, tallies...).Append(nil)) != want {
+		t.Errorf("%s\nwant %s", before.Labelled(p, tallies...).Append(nil), want)
+	}
+}
+
+// A right outcome more never lowers p, and a wrong one never raises it, full
+// cells included.
+func TestOutcomesMoveReliabilityTheRightWay(t *testing.T) {
+	p := quorum.DefaultPolicy()
+	for right := int64(0); right <= 700; right += 35 {
+		for wrong := int64(0); wrong <= 700; wrong += 35 {
+			r := (*Reliability)(nil).Labelled(p, Tally{quorum.Number, "", right, right + wrong})
+			was := r.Of(p, quorum.One, quorum.Number, "")
+			if up := r.Labelled(p, Tally{quorum.Number, "", 1, 1}).Of(p, quorum.One, quorum.Number, ""); up < was {
+				t.Errorf("%d right, %d wrong: one more right takes %s to %s", right, wrong, was, up)
+			}
+			// One thousandth that scaling rounds away is less than this.
+			if down := r.Labelled(p, Tally{quorum.Number, "", 0, 1}).Of(p, quorum.One, quorum.Number, ""); down > was {
+				t.Errorf("%d right, %d wrong: one more wrong takes %s to %s", right, wrong, was, down)
+			}
+		}
 	}
 }
 
@@ -57,7 +123,7 @@ func TestReliabilityIsImmutable(t *testing.T) {
 
 func TestReliabilityReadsBack(t *testing.T) {
 	p := quorum.DefaultPolicy()
-	r := (*Reliability)(nil).Labelled(p, quorum.VoteKind, "b", true).Labelled(p, quorum.Choice, "", false).Labelled(p, quorum.VoteKind, "a", true).Agreed(p, quorum.Short, true)
+	r := (*Reliability)(nil).Labelled(p, Tally{quorum.VoteKind, "b", 1, 1}, Tally{quorum.Choice, "", 0, 1}, Tally{quorum.VoteKind, "a", 1, 1}).Agreed(p, quorum.Short, true)
 	text := r.Append(nil)
 	src := canon.NewReader(text)
 	again := Read(src)
