@@ -103,8 +103,8 @@ var panels = []struct {
 	n, size int
 	allocs  float64
 }{
-	{quorum.Text, 12, 2000, 12}, {quorum.Choice, 12, 2000, 5}, {quorum.Number, 12, 2000, 17}, {quorum.Short, 12, 2000, 29}, {quorum.JSON, 12, 2000, 65}, {quorum.VoteKind, 12, 2000, 4},
-	{quorum.Text, 5, 600, 4}, {quorum.Choice, 5, 600, 5}, {quorum.Number, 5, 600, 10}, {quorum.Short, 5, 600, 15}, {quorum.JSON, 5, 600, 30}, {quorum.VoteKind, 5, 600, 4},
+	{quorum.Text, 12, 2000, 14}, {quorum.Choice, 12, 2000, 5}, {quorum.Number, 12, 2000, 17}, {quorum.Short, 12, 2000, 29}, {quorum.JSON, 12, 2000, 65}, {quorum.VoteKind, 12, 2000, 4},
+	{quorum.Text, 5, 600, 8}, {quorum.Choice, 5, 600, 5}, {quorum.Number, 5, 600, 10}, {quorum.Short, 5, 600, 15}, {quorum.JSON, 5, 600, 30}, {quorum.VoteKind, 5, 600, 4},
 }
 
 func BenchmarkDecide(b *testing.B) {

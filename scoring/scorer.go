@@ -208,7 +208,7 @@ func (s *Scorer) Compare(p *quorum.Policy, q *quorum.Question, sh *Sheet, ballot
 	if q.Kind != quorum.Code && texts > 1 {
 		q.Similarities = answer.Similarities(make([]quorum.PPM, 0, len(words)*(len(words)-1)/2), words)
 	}
-	sh.equate(q, ballots, words, none)
+	sh.equate(q, ballots, words, &sh.nothing)
 }
 
 // equate sees that replies that are the same, word for word, share a position: also

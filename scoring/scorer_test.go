@@ -49,7 +49,9 @@ func TestKindOfAuto(t *testing.T) {
 }
 
 func TestPositions(t *testing.T) {
-	long := strings.Repeat("The bridge was inspected last year by two engineers, who found nothing. ", 20)
+	long := func(by string) string {
+		return strings.Repeat("The bridge was inspected last year by "+by+", who found nothing. ", 20)
+	}
 	for _, c := range []struct {
 		name      string
 		kind      quorum.Kind
@@ -65,7 +67,8 @@ func TestPositions(t *testing.T) {
 		{"a claim and its negation", quorum.Text, []string{"The bridge is safe.", "The bridge is not safe.", "Yes, the bridge is safe."}, 2, 2},
 		{"a hedge takes no position", quorum.Text, []string{"I don't know.", "Yes.", "Yes, it is."}, 1, 2},
 		{"identical texts", quorum.Text, []string{"The bridge is safe.", "The bridge is safe.", "The bridge is safe."}, 1, 3},
-		{"long texts are no positions", quorum.Text, []string{long, long, long}, 3, 1},
+		{"long texts are no positions", quorum.Text, []string{long("two engineers"), long("the owner"), long("a diver")}, 3, 1},
+		{"but those that are the same, word for word", quorum.Text, []string{long("the owner"), long("the owner"), long("a diver")}, 2, 2},
 		{"empty replies", quorum.Text, []string{"", "The bridge is safe.", ""}, 1, 1},
 		{"all empty", quorum.Number, []string{"", "", ""}, 0, 0},
 		{"all abstain", quorum.VoteKind, []string{"I abstain.", "I abstain.", "I abstain."}, 0, 0},
