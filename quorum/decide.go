@@ -57,11 +57,14 @@ func (p *Policy) judge(q *Question, ballots []Ballot, positions []Position) Verd
 	v := Verdict{Winner: -1, Confidence: NoConfidence, Required: rule.Approvals}
 	v.Positions = strongestFirst(p, q, ballots, positions)
 
-	var seated, taken PPM
+	var seated, heard, taken PPM
 	counted := 0
 	for i := range ballots {
 		b := &ballots[i]
 		seated += b.Weight
+		if b.Outcome != Unneeded {
+			heard += b.Weight
+		}
 		switch {
 		case b.Outcome == Unneeded:
 			v.Bound = true
@@ -86,7 +89,7 @@ func (p *Policy) judge(q *Question, ballots []Ballot, positions []Position) Verd
 			v.Margin = ratio(lead.Weight-v.Positions[1].Weight, taken)
 		}
 		if !q.Open {
-			v.Confidence = p.confidence(q.Kind, v.Share, v.Margin)
+			v.Confidence = p.confidence(q.Kind, v.Share, v.Margin, ratio(taken, heard))
 		}
 		for i := range v.Positions {
 			v.Positions[i].Share = ratio(v.Positions[i].Weight, taken)
@@ -106,6 +109,9 @@ func (p *Policy) judge(q *Question, ballots []Ballot, positions []Position) Verd
 		v.Winner, v.Decision = -1, NoStance
 	case q.Kind == VoteKind && v.Decision != Approve:
 		v.Status = Lost
+		if ratio(taken, seated) < rule.Participation {
+			v.Status = Contested // too few have spoken for a rejection, as they would be for an approval
+		}
 	case s.enough(rule) && v.Share >= rule.Share && ratio(taken, seated) >= rule.Participation &&
 		(v.Confidence == NoConfidence || v.Confidence >= p.Kind(q.Kind).MinConfidence):
 		v.Status = Carried
@@ -177,10 +183,12 @@ func (s *support) enough(rule *Rule) bool {
 	return s.approvals >= rule.Approvals && len(s.vendors) >= rule.Vendors
 }
 
-// confidence is the calibrated chance that the leader is right.
-func (p *Policy) confidence(kind Kind, share, margin PPM) PPM {
+// confidence is the calibrated chance that the leader is right. Turnout is how
+// much of the weight that was waited for took a position: where those who weigh
+// abstain, what the rest agree on is worth less than its share says.
+func (p *Policy) confidence(kind Kind, share, margin, turnout PPM) PPM {
 	k := p.Kind(kind)
-	return Logistic(k.Bias + k.ByShare*share/One + k.ByMargin*margin/One)
+	return Logistic(k.Bias + k.ByShare*share/One + k.ByMargin*margin/One + k.ByTurnout*turnout/One)
 }
 
 func ratio(part, whole PPM) PPM {

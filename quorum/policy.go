@@ -81,7 +81,7 @@ type OperationPolicy struct {
 }
 
 // KindPolicy is how answers of one kind are weighed and believed. Confidence is
-// the logistic of Bias + ByShare·share + ByMargin·margin.
+// the logistic of Bias + ByShare·share + ByMargin·margin + ByTurnout·turnout.
 type KindPolicy struct {
 	Kind          Kind `json:"kind"`
 	Alternatives  int  `json:"alternatives"` // K of the log-odds where the request gives no options
@@ -89,6 +89,7 @@ type KindPolicy struct {
 	Bias          PPM  `json:"bias"`
 	ByShare       PPM  `json:"byShare"`
 	ByMargin      PPM  `json:"byMargin"`
+	ByTurnout     PPM  `json:"byTurnout"` // of the weight waited for, what took a position
 	MinConfidence PPM  `json:"minConfidence"`
 }
 
@@ -249,7 +250,7 @@ func (p *Policy) validate() error {
 		k := &p.Kinds[i]
 		kinds = append(kinds, int(k.Kind))
 		if k.Alternatives < 2 || k.Alternatives > 1000 || k.Exponent < 0 || k.Exponent > 8 ||
-			k.ByShare < 0 || k.ByMargin < 0 || !fraction(k.MinConfidence) {
+			k.ByShare < 0 || k.ByMargin < 0 || k.ByTurnout < 0 || !fraction(k.MinConfidence) {
 			return fmt.Errorf("kinds[%d] (%s): a number is out of range", i, k.Kind)
 		}
 	}

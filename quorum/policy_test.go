@@ -35,14 +35,17 @@ func TestPolicyRoundTrip(t *testing.T) {
 func TestPolicyRefusals(t *testing.T) {
 	doc := string(defaultPolicy)
 	for name, edit := range map[string][2]string{
-		"unknown member":       {`"maxPanel"`, `"maxPanels"`},
-		"weights out of order": {`"weightMin": 700000`, `"weightMin": 900000`},
-		"float":                {`"pendingHours": 72`, `"pendingHours": 72.5`},
-		"panel too large":      {`"maxPanel": 64`, `"maxPanel": 65`},
-		"unknown tier":         {`"floor": "high", "approvals": 3`, `"floor": "top", "approvals": 3`},
-		"impossible count":     {`"count": 1`, `"count": 9`},
-		"answer weights":       {`"earned"`, `"bought"`},
-		"cycle":                {`"C-114"`, `"114"`},
+		"unknown member":           {`"maxPanel"`, `"maxPanels"`},
+		"weights out of order":     {`"weightMin": 700000`, `"weightMin": 900000`},
+		"float":                    {`"pendingHours": 72`, `"pendingHours": 72.5`},
+		"panel too large":          {`"maxPanel": 64`, `"maxPanel": 65`},
+		"unknown tier":             {`"floor": "high", "approvals": 3`, `"floor": "top", "approvals": 3`},
+		"impossible count":         {`"count": 1`, `"count": 9`},
+		"answer weights":           {`"earned"`, `"bought"`},
+		"cycle":                    {`"C-114"`, `"114"`},
+		"turnout counts against":   {`"byTurnout": 0`, `"byTurnout": -1`},
+		"outlier":                  {`"openOutlier": 1250000`, `"openOutlier": 8000001`},
+		"opposed by more than all": {`"opposed": 500000`, `"opposed": 1000001`},
 	} {
 		bad := strings.Replace(doc, edit[0], edit[1], 1)
 		if bad == doc {

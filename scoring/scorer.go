@@ -211,13 +211,18 @@ func (sh *Sheet) equate(q *quorum.Question, ballots []quorum.Ballot, words []*an
 	for i := range ballots {
 		for j := i + 1; j < len(ballots); j++ {
 			at++
-			if words[i] == none || words[j] == none || sh.readings[i].text != sh.readings[j].text {
-				continue
-			}
+			same := words[i] != none && words[j] != none && sh.readings[i].text == sh.readings[j].text
 			if q.Similarities != nil {
-				q.Similarities[at] = quorum.One
+				if same {
+					q.Similarities[at] = quorum.One
+				}
+				if q.Open {
+					// Where there are keys too, a digit less, or the record of a panel of
+					// 64 would be over what it may have.
+					q.Similarities[at] = min(q.Similarities[at], quorum.One-1)
+				}
 			}
-			if q.Open && ballots[j].Key == "" {
+			if same && q.Open && ballots[j].Key == "" {
 				if ballots[i].Key == "" {
 					ballots[i].Key = "reply " + strconv.Itoa(i)
 				}
