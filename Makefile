@@ -3,6 +3,7 @@
 GO      ?= go
 CONFIG  ?=
 DATA    ?=
+EVALFLAGS ?=
 FUZZTIME ?= 1m
 CRASH_ROUNDS ?= 200
 CRASH_TRIALS ?= 60
@@ -54,9 +55,9 @@ interop:    ## the ledger judged by other people's code (a module of its own: be
 gobench:    ## benchmarks of each stage (BENCHTIME=1s)
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
 
-eval: build ## accuracy on the recorded replies in DATA
+eval: build ## accuracy on the recorded replies in DATA (EVALFLAGS="--set gsm8k --labels 0,100": a part of it)
 	@test -n "$(DATA)" || { echo "say where the recordings are: make eval DATA=folder"; exit 2; }
-	./kaizen eval --data "$(DATA)"
+	./kaizen eval --data "$(DATA)" $(EVALFLAGS)
 
 lint:       ## formatting, vet, staticcheck, and which package imports which
 	@unformatted="$$(gofmt -l .)"; test -z "$$unformatted" || { echo "not formatted:"; echo "$$unformatted"; exit 1; }

@@ -67,7 +67,7 @@ func (b *Book) Fold(index uint64, at int64, leaf []byte, rec quorum.Record) erro
 	// Counted when it is in force, so that no answer of the state before is kept
 	// under the count of the state after.
 	switch rec.(type) {
-	case *quorum.Activation, *quorum.Founding, *quorum.Withdrawal, *quorum.Calibration:
+	case *quorum.Activation, *quorum.Founding, *quorum.Withdrawal, *quorum.Calibration, *quorum.Confirmation:
 		b.members.Add(1)
 	}
 	return nil

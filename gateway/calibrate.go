@@ -40,7 +40,7 @@ var errDraining = errors.New("the gateway drains")
 // A calibration is a set of labelled items and who is asked them. Nothing of it
 // is decided: each companion is graded by itself.
 type calibration struct {
-	state    *state.State // that the panel is taken from
+	state    *state.State // that the panel is taken from; from settle on, that it is counted in
 	lines    []*fanout.Line
 	members  []*quorum.Companion
 	deadline time.Duration // of each item
@@ -117,6 +117,9 @@ func (g *Gateway) calibrate(ctx context.Context, c *calibration) (*wire.Calibrat
 	}
 	if err := g.askAll(ctx, c); err != nil {
 		return nil, err
+	}
+	if c.settle(g.book.State()); len(c.members) == 0 {
+		return nil, refuse(wire.Overloaded, "nobody who was asked is an active companion any more; nothing was counted")
 	}
 	rec, salt := c.record()
 	if err := rec.Validate(); err != nil { // the ledger could not be read back
@@ -236,6 +239,20 @@ func (s *result) take(cell int, outcome grade.Outcome, r *quorum.Reply) {
 		s.right[cell]++
 	}
 	s.seen[cell]++
+}
+
+// settle takes the state that the counts are to change, which is a later one than
+// the panel was taken from: a calibration may take many minutes, in which others
+// deliberate. Who is no active companion any more is not counted.
+func (c *calibration) settle(now *state.State) {
+	members, results := c.members, c.results
+	c.state, c.members, c.results = now, nil, nil
+	for i, was := range members {
+		if m := now.Roster.Find(was.ID); m != nil && m.Status == quorum.Active {
+			c.members = append(c.members, &m.Companion)
+			c.results = append(c.results, results[i])
+		}
+	}
 }
 
 // record is what the ledger keeps, and the salt that opens its commitment.

@@ -162,11 +162,11 @@ func TestACalibrationEndsCachedAnswers(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{panel: panelOf(t, adds(0), adds(0))})
 	const question = `{"prompt":"What is 40 + 2?","kind":"number","cache":{"maxAgeSeconds":600}}`
-	if first, again := r.ask(question), r.ask(question); first.Cached || !again.Cached {
+	if first, again := r.askCached(question), r.ask(question); first.Cached || !again.Cached {
 		t.Fatalf("cached %t, then %t", first.Cached, again.Cached)
 	}
 	c := r.calibrated(sums(0, 30, "")...)
-	after := r.ask(question)
+	after := r.askCached(question)
 	if p := r.proof(after.ID); after.Cached || p.AsOf <= c.Proof.Index || p.Ballots[0].Prior != 950_000 {
 		t.Errorf("cached %t, as of %d, by p = %s", after.Cached, p.AsOf, p.Ballots[0].Prior)
 	}

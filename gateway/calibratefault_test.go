@@ -147,7 +147,7 @@ func TestASlowCompanionIsNotSeen(t *testing.T) {
 // A thousand items at once, in a body larger than others may be.
 func TestAThousandItemsAtOnce(t *testing.T) {
 	t.Parallel()
-	r := start(t, setup{panel: panelOf(t, adds(400), adds(0)), bodyBytes: 64 << 10})
+	r := start(t, setup{panel: panelOf(t, adds(400), adds(0)), bodyBytes: 1 << 10})
 	items := sums(0, 1000, `,"topic":"`+strings.Repeat("t", 64)+`"`)
 	body := `{"items":[` + strings.Join(items, ",") + `]}`
 	if len(body) < 128<<10 {
@@ -157,9 +157,13 @@ func TestAThousandItemsAtOnce(t *testing.T) {
 	if a := cellOf(t, c, "AUREA", 0); a.Right != 600 || a.Seen != 1000 {
 		t.Errorf("%+v", a)
 	}
-	// It is the steward's and this path's alone.
-	r.send(http.MethodPost, "/api/calibration", body).failure(http.StatusRequestEntityTooLarge, wire.BodyTooLarge)
-	r.send(http.MethodPost, "/v1/deliberate", body, asSteward...).failure(http.StatusRequestEntityTooLarge, wire.BodyTooLarge)
+	// The room is the steward's and this path's alone, and it has an end.
+	head := func(path, key string, length int) string {
+		return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n", path, key, length)
+	}
+	for _, request := range []string{head("/api/calibration", "nobody", 2048), head("/v1/deliberate", stewardKey, 2048), head("/api/calibration", stewardKey, CalibrationBytes+1)} {
+		r.raw(t, request).failure(http.StatusRequestEntityTooLarge, wire.BodyTooLarge)
+	}
 }
 
 // While one is at work the next is sent away, and may come again afterwards.
@@ -197,6 +201,24 @@ func TestShutdownGivesACalibrationUp(t *testing.T) {
 	}
 	if len(of[*quorum.Calibration](r.journal)) != 0 {
 		t.Error("something was counted")
+	}
+}
+
+// Who has left meanwhile is not counted; who stays is.
+func TestACompanionThatLeavesIsNotCounted(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{panel: panelOf(t, adds(0), held)})
+	answer := make(chan *response, 1)
+	go func() { answer <- r.calibrating(sums(2, 1, "")...) }()
+	call := r.panel[1].next(t)
+	r.reapply(func(s *Settings) { s.Seats = s.Seats[:1] })
+	call.says("4")
+	c := within(t, "the answer", answer).calibration(r)
+	if len(c.Companions) != 1 || cellOf(t, c, "AUREA", 0).Right != 1 {
+		t.Errorf("%+v", c)
+	}
+	if rec := of[*quorum.Calibration](r.journal); len(rec) != 1 || len(rec[0].Companions) != 1 || rec[0].AsOf != c.Proof.Index {
+		t.Errorf("%+v", rec)
 	}
 }
 

@@ -27,6 +27,7 @@ var statusOf = map[wire.Code]int{
 	wire.Forbidden:            fasthttp.StatusForbidden,
 	wire.TierNotAllowed:       fasthttp.StatusForbidden,
 	wire.RateLimited:          fasthttp.StatusTooManyRequests,
+	wire.Conflict:             fasthttp.StatusConflict,
 	wire.PromptRefused:        fasthttp.StatusForbidden,
 	wire.LedgerUnavailable:    fasthttp.StatusServiceUnavailable,
 	wire.Overloaded:           fasthttp.StatusServiceUnavailable,

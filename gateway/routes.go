@@ -26,6 +26,7 @@ func (g *Gateway) routes() fasthttp.RequestHandler {
 	r.GET("/v1/deliberations", g.keyed("/v1/deliberations", g.listDeliberations))
 	r.GET("/v1/deliberations/{id}", g.keyed("/v1/deliberations/{id}", g.getDeliberation))
 	r.GET("/v1/deliberations/{id}/receipt", g.keyed("/v1/deliberations/{id}/receipt", g.getReceipt))
+	r.POST("/v1/deliberations/{id}/feedback", g.keyed("/v1/deliberations/{id}/feedback", g.postFeedback))
 	r.DELETE("/v1/deliberations/{id}/text", g.keyed("/v1/deliberations/{id}/text", g.deleteText))
 	r.POST("/constitutional/validate", g.keyed("/constitutional/validate", g.postValidate))
 	r.GET("/api/companions", g.keyed("/api/companions", g.getCompanions))

@@ -100,7 +100,7 @@ func TestCodeIsDecidedByWhatItDoes(t *testing.T) {
 func TestWithoutARunnerCodeIsDecidedByWhatIsEarned(t *testing.T) {
 	t.Parallel()
 	ran := filepath.Join(t.TempDir(), "ran")
-	r := start(t, setup{panel: panelOf(t, script("touch "+ran), script("echo 42"), script("echo 42"))})
+	r := start(t, setup{panel: panelOf(t, script("touch "+ran), script("echo 42"), script("expr 6 '*' 7"))})
 	d := r.ask(askCode)
 	if len(d.Positions) != 3 || d.Consensus.Confidence >= 0 || d.Positions[0].Companions[0] != "AUREA" {
 		t.Errorf("%+v", d)

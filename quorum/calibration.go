@@ -25,7 +25,7 @@ const (
 type Calibration struct {
 	ID         string // "cal_" and a ULID
 	Actor      string // [Steward]
-	AsOf       uint64 // size of the ledger that the panel was taken from
+	AsOf       uint64 // size of the ledger when all had been asked
 	Policy     [32]byte
 	Items      int64
 	Cells      []CalibrationCell   // in order of kind, then topic

@@ -61,11 +61,14 @@ func (p *Policy) conclude(q *Question, ballots []Ballot, positions []Position) V
 	rule := &p.Tier(q.Tier).Rule
 	v := Verdict{Winner: -1, Confidence: NoConfidence, Required: rule.Approvals, Positions: positions}
 
-	var seated, taken PPM
+	var seated, heard, taken PPM
 	counted := 0
 	for i := range ballots {
 		b := &ballots[i]
 		seated += b.Weight
+		if b.Outcome != Unneeded {
+			heard += b.Weight
+		}
 		switch {
 		case b.Outcome == Unneeded:
 			v.Bound = true
@@ -90,7 +93,7 @@ func (p *Policy) conclude(q *Question, ballots []Ballot, positions []Position) V
 			v.Margin = ratio(lead.Weight-v.Positions[1].Weight, taken)
 		}
 		if !q.Open {
-			v.Confidence = p.confidence(q.Kind, v.Share, v.Margin)
+			v.Confidence = p.confidence(q.Kind, v.Share, v.Margin, ratio(taken, heard))
 		}
 		for i := range v.Positions {
 			v.Positions[i].Share = ratio(v.Positions[i].Weight, taken)
@@ -110,6 +113,9 @@ func (p *Policy) conclude(q *Question, ballots []Ballot, positions []Position) V
 		v.Winner, v.Decision = -1, NoStance
 	case q.Kind == VoteKind && v.Decision != Approve:
 		v.Status = Lost
+		if ratio(taken, seated) < rule.Participation {
+			v.Status = Contested // too few have spoken for a rejection, as they would be for an approval
+		}
 	case s.enough(rule) && v.Share >= rule.Share && ratio(taken, seated) >= rule.Participation &&
 		(v.Confidence == NoConfidence || v.Confidence >= p.Kind(q.Kind).MinConfidence):
 		v.Status = Carried
@@ -181,10 +187,12 @@ func (s *support) enough(rule *Rule) bool {
 	return s.approvals >= rule.Approvals && len(s.vendors) >= rule.Vendors
 }
 
-// confidence is the calibrated chance that the leader is right.
-func (p *Policy) confidence(kind Kind, share, margin PPM) PPM {
+// confidence is the calibrated chance that the leader is right. Turnout is how
+// much of the weight that was waited for took a position: where those who weigh
+// abstain, what the rest agree on is worth less than its share says.
+func (p *Policy) confidence(kind Kind, share, margin, turnout PPM) PPM {
 	k := p.Kind(kind)
-	return Logistic(k.Bias + k.ByShare*share/One + k.ByMargin*margin/One)
+	return Logistic(k.Bias + k.ByShare*share/One + k.ByMargin*margin/One + k.ByTurnout*turnout/One)
 }
 
 func ratio(part, whole PPM) PPM {

@@ -135,6 +135,8 @@ func TestDecide(t *testing.T) {
 		{"four answers are contested", Question{Tier: Standard, Kind: Number}, []string{"1", "2", "3", "4"}, Contested, 0, 4},
 		{"an abstention is counted without a position", Question{Tier: Standard, Kind: VoteKind}, []string{"approve", "approve", "abstain"}, Carried, 0, 3},
 		{"a vote that leads with reject is lost", Question{Tier: Standard, Kind: VoteKind}, []string{"reject", "reject", "approve"}, Lost, 0, 3},
+		{"a rejection by too little of the seated weight is contested", Question{Tier: Research, Kind: VoteKind}, []string{"abstain", "abstain", "abstain", "reject", "reject"}, Contested, 3, 5},
+		{"a lone rejection by one that weighs enough is lost", Question{Tier: Research, Kind: VoteKind}, []string{"reject", "abstain", "abstain", "late", "late"}, Lost, 0, 3},
 		{"absent companions may be missed", Question{Tier: Standard, Kind: Number}, []string{"late", "late", "7", "7"}, Carried, 2, 2},
 		{"too little of the seated weight took part", Question{Tier: Research, Kind: Number}, []string{"late", "late", "late", "7", "7"}, Contested, 3, 2},
 		{"a research companion has no voice at standard", Question{Tier: Standard, Kind: Number}, []string{"late", "late", "late", "7", "7"}, Inquorate, -1, 1},
@@ -221,6 +223,14 @@ func TestOpenTextIsChosenByReliabilityUnlessItIsAstray(t *testing.T) {
 		if v := p.Decide(&q, ballots); v.Winner != tt.want {
 			t.Errorf("%s: it is %d, want %d", tt.name, v.Winner, tt.want)
 		}
+	}
+	// A policy from before there was an outlier: every deviation counts.
+	p.Consensus.OpenOutlier = 0
+	q := Question{Tier: Research, Kind: Text, Open: true, Similarities: []PPM{300_000, 500_000, 300_000, 600_000, 300_000, 600_000}}
+	ballots := panel(p, &q, "", "", "", "")
+	p.Weigh(&q, ballots, equal, []string{"a", "b", "c", "d"})
+	if v := p.Decide(&q, ballots); v.Winner != 2 {
+		t.Errorf("without an outlier it is %d, want the one most alike the others", v.Winner)
 	}
 }
 
@@ -331,6 +341,33 @@ func castRandomly(rng *rand.Rand, q *Question, b *Ballot) {
 	}
 }
 
+// Where those who weigh abstain, what the rest agree on is believed less.
+func TestConfidenceFollowsTurnout(t *testing.T) {
+	p := DefaultPolicy()
+	q := Question{Tier: Research, Kind: VoteKind}
+	for _, tt := range []struct {
+		name       string
+		more, less []string
+		equal      bool
+	}{
+		{"an abstention costs confidence", []string{"approve", "approve", "approve"}, []string{"approve", "approve", "abstain"}, false},
+		{"a heavy one costs more than a light one", []string{"approve", "approve", "abstain", "approve"}, []string{"abstain", "approve", "approve", "approve"}, false},
+		{"so does one who was waited for and is late", []string{"approve", "approve", "approve"}, []string{"approve", "approve", "late"}, false},
+		{"one who was not waited for costs nothing", []string{"approve", "approve"}, []string{"approve", "approve", "unneeded"}, true},
+	} {
+		more, less := panel(p, &q, tt.more...), panel(p, &q, tt.less...)
+		for _, ballots := range [][]Ballot{more, less} {
+			for i, w := range []PPM{One, 500_000, 300_000, 200_000}[:len(ballots)] {
+				ballots[i].Weight = w
+			}
+		}
+		a, b := p.Decide(&q, more).Confidence, p.Decide(&q, less).Confidence
+		if tt.equal && a != b || !tt.equal && a <= b {
+			t.Errorf("%s: %s and %s", tt.name, a, b)
+		}
+	}
+}
+
 // decided never differs from all in leader, status and decision: whatever the
 // replies still out turn out to be, in whatever order they come.
 func TestSettledNeverDiffersFromAll(t *testing.T) {
@@ -338,7 +375,12 @@ func TestSettledNeverDiffersFromAll(t *testing.T) {
 	policies := []*Policy{DefaultPolicy(), readPolicy(t, olderPolicy)}
 	tierWeights := DefaultPolicy()
 	tierWeights.AnswerWeights = "tier"
-	policies = append(policies, tierWeights)
+	demanding := DefaultPolicy() // turnout matters for every kind, and confidence decides
+	for i := range demanding.Kinds {
+		k := &demanding.Kinds[i]
+		k.Bias, k.ByShare, k.ByMargin, k.ByTurnout, k.MinConfidence = -3*One, 2*One, One, 3*One, 700_000
+	}
+	policies = append(policies, tierWeights, demanding)
 	settled, panels := 0, 60_000
 	if testing.Short() {
 		panels = 10_000

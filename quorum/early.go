@@ -48,15 +48,16 @@ func (p *Policy) Settled(q *Question, v *Verdict, ballots []Ballot, out func(i i
 		return false
 	}
 	if q.Kind == VoteKind && v.Positions[0].Stance != Approve {
-		return true // lost, whatever comes
+		// Lost, whatever comes, if enough have spoken; contested if they never will.
+		return ratio(taken, seated) >= rule.Participation || ratio(taken+outstanding, seated) < rule.Participation
 	}
 	// Carried in every case, if each condition holds where it is hardest:
-	// approvals, vendors and participation if nobody else counts; share and
-	// confidence if everybody else opposes.
+	// approvals, vendors, participation and turnout if nobody else counts; share
+	// and margin if everybody else opposes.
 	worst := ratio(lead, taken+outstanding)
 	worstMargin := ratio(lead-rival-outstanding, taken+outstanding)
 	if now.enough(rule) && worst >= rule.Share && ratio(taken, seated) >= rule.Participation &&
-		p.confidence(q.Kind, worst, worstMargin) >= p.Kind(q.Kind).MinConfidence {
+		p.confidence(q.Kind, worst, worstMargin, ratio(taken, seated)) >= p.Kind(q.Kind).MinConfidence {
 		return true
 	}
 	// Contested in every case, if some one condition fails where it is easiest:
@@ -72,7 +73,7 @@ func (p *Policy) Settled(q *Question, v *Verdict, ballots []Ballot, out func(i i
 	easiestMargin := ratio(lead+outstanding-rival, taken+outstanding)
 	return !best.enough(rule) || easiest < rule.Share ||
 		ratio(taken+outstanding, seated) < rule.Participation ||
-		p.confidence(q.Kind, easiest, easiestMargin) < p.Kind(q.Kind).MinConfidence
+		p.confidence(q.Kind, easiest, easiestMargin, ratio(taken+outstanding, seated)) < p.Kind(q.Kind).MinConfidence
 }
 
 // Likely reports whether the leader is most unlikely to change (wait: likely):

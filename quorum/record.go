@@ -25,6 +25,8 @@ const (
 	TypeRekeying     RecordType = "ledger.rekeyed"
 	TypeErasure      RecordType = "text.erased"
 	TypeCalibration  RecordType = "calibration.counted"
+	TypeFeedback     RecordType = "feedback.given"
+	TypeConfirmation RecordType = "feedback.confirmed"
 )
 
 const (
@@ -150,6 +152,10 @@ func ParseRecord(leaf []byte) (rec Record, at int64, err error) {
 		rec, at = readErasure(p, subjects)
 	case TypeCalibration:
 		rec, at = readCalibration(p, subjects)
+	case TypeFeedback:
+		rec, at = readFeedback(p, subjects)
+	case TypeConfirmation:
+		rec, at = readConfirmation(p, subjects)
 	default:
 		return nil, 0, fmt.Errorf("%w: %q", ErrRecordType, kind)
 	}

@@ -8,7 +8,7 @@ type VerdictStatus uint8
 const (
 	RefusedPrompt VerdictStatus = iota // the prompt itself: nobody was asked
 	Inquorate                          // too few counted ballots for any answer to have authority
-	Lost                               // a vote whose leading position is not approve
+	Lost                               // a vote whose leading position is not approve, with enough taking part
 	Carried
 	Contested // an answer leads, without what the tier asks for
 	Pending   // carried, and waits for a steward's co-sign

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/kaizen-os/deliberation/bench/sim"
 	"github.com/kaizen-os/deliberation/quorum"
@@ -19,56 +17,56 @@ type Config struct {
 	Dir    string   // recordings and panels.json
 	Sets   []string // names of recordings; empty is all
 	Panels []string // names of panels; empty is all
-	Limit  int      // prompts a set, spread over it; 0 is all
+	Limit  int      // most prompts a set that are graded; 0 is all
 
-	// Labelled is how many prompts of each set are first given to the gateway
-	// with their truth (POST /api/calibration) instead of being graded; 0 is
-	// none. They count beyond Limit, and are graded in no run.
-	Labelled int
+	// Labels are how many labelled prompts a kind the gateways with earned
+	// weights are given beforehand: one contender for each number, 0 among them
+	// where it is wanted. Open text and code know 0 only.
+	Labels []int
+	Folds  int    // of the cross-validation; 0 is 5
+	Seed   uint64 // of folds and of the draw of labelled prompts
 
-	Waits   []quorum.Wait // ways of waiting, the first the one reported first; empty is all three
-	Tier    quorum.Tier   // of the requests; NoTier is research, where every companion sits
-	Workers int           // prompts at a time; 0 is 8
+	// Waits are the ways of waiting that are held against [quorum.WaitAll],
+	// which is what everything else is measured with; none is fine.
+	Waits []quorum.Wait
 
-	Key     KeyFunc // required
-	Gateway StartGateway
+	Tier     quorum.Tier // of the requests; NoTier is research, where every companion sits
+	Workers  int         // prompts at a time to one gateway; 0 is 8
+	Parallel int         // gateways at a time; 0 is 2
+
+	Key     KeyFunc      // required
+	Gateway StartGateway // required
 
 	Progress io.Writer // a line as each part starts; nil is none
 }
 
-// StartGateway starts a gateway with an empty ledger over a panel of just these
-// companions, without limits on how often each may be asked, and returns when
-// it accepts requests.
-type StartGateway func(ctx context.Context, panel []sim.Endpoint) (Gateway, error)
+// StartGateway starts a gateway with an empty ledger, and returns when it
+// accepts requests. It is called from several goroutines.
+type StartGateway func(ctx context.Context, want GatewayConfig) (Gateway, error)
+
+// A GatewayConfig is what a gateway is to be like.
+type GatewayConfig struct {
+	Panel       []sim.Endpoint // who sits, and nobody else; no limit on how often each may be asked
+	TierWeights bool           // answers are decided by tier weights in place of earned ones
+
+	// NoAgreement makes companions earn nothing by agreeing with one another,
+	// so that no weight depends on what was asked before.
+	NoAgreement bool
+}
 
 // A Gateway is one that runs.
 type Gateway struct {
 	URL        string // origin
 	Key        string // Authorization: Bearer of a client, if it wants one
-	StewardKey string // likewise of a steward: for Labelled
+	StewardKey string // likewise of a steward: for labelled prompts
 	Stop       func() error
 }
 
-// replyLatency spreads replies over time, so that deciding early has something
-// to save; a whole panel of twelve is heard after 19 ms at the median.
-var replyLatency = sim.Uniform(time.Millisecond, 20*time.Millisecond)
-
-// Run evaluates every set and panel.
+// Run evaluates every set and panel. When something fails, the report holds what
+// was finished before, beside the error.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
-	if cfg.Key == nil || cfg.Gateway == nil {
-		return nil, errors.New("eval: Key and Gateway are required")
-	}
-	if cfg.Limit < 0 || cfg.Labelled < 0 {
-		return nil, errors.New("eval: Limit and Labelled are counts")
-	}
-	if len(cfg.Waits) == 0 {
-		cfg.Waits = []quorum.Wait{quorum.WaitAll, quorum.WaitDecided, quorum.WaitLikely}
-	}
-	if cfg.Tier == quorum.NoTier {
-		cfg.Tier = quorum.Research
-	}
-	if cfg.Workers < 1 {
-		cfg.Workers = 8
+	if err := cfg.settle(); err != nil {
+		return nil, err
 	}
 	names, paths, err := recordings(cfg.Dir)
 	if err != nil {
@@ -83,31 +81,27 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 			return nil, fmt.Errorf("eval: no recording %q in %s", name, cfg.Dir)
 		}
 	}
-	report := &Report{Labelled: cfg.Labelled, Limit: cfg.Limit, Tier: cfg.Tier}
+	report := &Report{Labels: cfg.Labels, Limit: cfg.Limit, Tier: cfg.Tier.String(), Folds: cfg.Folds, Seed: cfg.Seed}
 	for _, name := range names {
 		if len(cfg.Sets) > 0 && !slices.Contains(cfg.Sets, name) {
 			continue
 		}
 		rec, err := sim.OpenRecording(paths[name])
 		if err != nil {
-			return nil, err
+			return report, err
 		}
 		all, err := panelsOf(rec, panels[name])
 		if err != nil {
-			return nil, err
-		}
-		labelled, graded := split(rec, cfg.Labelled, cfg.Limit)
-		if len(graded) == 0 {
-			return nil, fmt.Errorf("eval: %s has no prompts beyond the %d labelled ones", name, cfg.Labelled)
+			return report, err
 		}
 		for i := range all {
 			if len(cfg.Panels) > 0 && !slices.Contains(cfg.Panels, all[i].name) {
 				continue
 			}
-			s := &session{cfg: cfg, rec: rec, panel: &all[i], grader: grader{cfg.Key}, labelled: labelled, graded: graded}
+			s := &session{cfg: &cfg, rec: rec, panel: &all[i], grader: grader{cfg.Key}, split: newSplit(rec, &cfg)}
 			result, err := s.run(ctx)
 			if err != nil {
-				return nil, fmt.Errorf("eval: %s, panel %s: %w", name, all[i].name, err)
+				return report, fmt.Errorf("eval: %s, panel %s: %w", name, all[i].name, err)
 			}
 			report.Results = append(report.Results, result)
 		}
@@ -118,33 +112,36 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	return report, nil
 }
 
-// split chooses which items are given with their truth and which are graded, by
-// a hash of their ids: the same on every machine and whatever the file's order.
-func split(rec *sim.Recording, labelled, limit int) (given, graded []*sim.Item) {
-	items := make([]*sim.Item, len(rec.Items))
-	for i := range rec.Items {
-		items[i] = &rec.Items[i]
+// settle checks cfg and fills in what was left out.
+func (cfg *Config) settle() error {
+	if cfg.Key == nil || cfg.Gateway == nil {
+		return errors.New("eval: Key and Gateway are required")
 	}
-	slices.SortStableFunc(items, func(a, b *sim.Item) int {
-		ha, hb := idHash(a.ID), idHash(b.ID)
-		switch {
-		case ha < hb:
-			return -1
-		case ha > hb:
-			return 1
+	if cfg.Limit < 0 || cfg.Folds < 0 || cfg.Folds == 1 {
+		return errors.New("eval: Limit is a count, and Folds at least 2")
+	}
+	if slices.ContainsFunc(cfg.Labels, func(n int) bool { return n < 0 }) {
+		return errors.New("eval: Labels are counts")
+	}
+	cfg.Labels = slices.Compact(slices.Sorted(slices.Values(cfg.Labels)))
+	var waits []quorum.Wait
+	for _, wait := range cfg.Waits {
+		if wait != quorum.WaitAll && !slices.Contains(waits, wait) {
+			waits = append(waits, wait)
 		}
-		return 0
-	})
-	labelled = min(labelled, len(items))
-	given, graded = items[:labelled], items[labelled:]
-	if limit > 0 && limit < len(graded) {
-		graded = graded[:limit]
 	}
-	return given, graded
-}
-
-func idHash(id string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(id)) // never fails
-	return h.Sum64()
+	cfg.Waits = waits
+	if cfg.Tier == quorum.NoTier {
+		cfg.Tier = quorum.Research
+	}
+	if cfg.Folds == 0 {
+		cfg.Folds = 5
+	}
+	if cfg.Workers < 1 {
+		cfg.Workers = 8
+	}
+	if cfg.Parallel < 1 {
+		cfg.Parallel = 2
+	}
+	return nil
 }

@@ -75,39 +75,46 @@ func (g grader) answer(it *sim.Item, p *panel, d *wire.Deliberation) (grade floa
 	return 0, -1
 }
 
-// majority is what a plain majority of p's models would have scored on it, the
-// first named of equally many winning; false for kinds without positions.
-func (g grader) majority(it *sim.Item, p *panel) (grade float64, ok bool) {
-	if !closed(it.Kind) && it.Kind != sim.VoteItem {
+// labels reports whether a gateway can be told the truth of it.
+func (g grader) labels(it *sim.Item) bool {
+	switch it.Kind {
+	case sim.OpenItem, sim.CodeItem:
+		return false
+	case sim.FreetextItem:
+		return len(truths(it)) > 0
+	case sim.VoteItem:
+		return it.Truth != ""
+	}
+	return g.truth(it) != ""
+}
+
+// majority grades what a plain majority of the counted ballots of d would have
+// answered: the position with the most supporters, of equally many the one with
+// the earliest seat. false where positions are not answers, as in open text.
+func (g grader) majority(it *sim.Item, p *panel, d *wire.Deliberation) (grade float64, ok bool) {
+	if it.Kind == sim.OpenItem || it.Kind == sim.CodeItem {
 		return 0, false
 	}
-	kind, _ := it.Kind.Kind()
-	counts := map[string]int{}
-	var order []string
-	for _, column := range p.columns {
-		key := it.Replies[column].Vote
-		if it.Kind != sim.VoteItem {
-			key = g.key(kind, it.Options(), it.Replies[column].Text)
-		}
-		if key == "" || key == "abstain" && it.Kind == sim.VoteItem {
-			continue
-		}
-		if counts[key] == 0 {
-			order = append(order, key)
-		}
-		counts[key]++
-	}
-	leader := ""
-	for _, key := range order {
-		if leader == "" || counts[key] > counts[leader] {
-			leader = key
+	supporters := make([]int, len(d.Positions))
+	took := func(b *wire.Ballot) bool { return b.Counted && b.Position >= 0 && b.Position < len(supporters) }
+	for i := range d.Ballots {
+		if b := &d.Ballots[i]; took(b) {
+			supporters[b.Position]++
 		}
 	}
-	truth := it.Truth
-	if it.Kind != sim.VoteItem {
-		truth = g.truth(it)
+	var leader *wire.Ballot // the first that supports the largest
+	for i := range d.Ballots {
+		if b := &d.Ballots[i]; took(b) && (leader == nil || supporters[b.Position] > supporters[leader.Position]) {
+			leader = b
+		}
 	}
-	return point(leader != "" && leader == truth), true
+	if leader == nil {
+		return 0, true
+	}
+	said := wire.Deliberation{Answer: d.Positions[leader.Position].Answer, Decision: leader.Stance}
+	said.Value = said.Answer
+	grade, _ = g.answer(it, p, &said)
+	return grade, true
 }
 
 func point(right bool) float64 {

@@ -7,18 +7,21 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/kaizen-os/deliberation/bench/sim"
-	"github.com/kaizen-os/deliberation/quorum"
 )
 
 // A Report is what Run measured.
 type Report struct {
-	Tier     quorum.Tier // of the requests
-	Labelled int         // prompts a set that were given with their truth
-	Limit    int         // most prompts a set that were graded; 0 is all
-	Results  []*Result
+	Tier    string    `json:"tier"`   // of the requests
+	Labels  []int     `json:"labels"` // labelled prompts a kind, a contender each
+	Folds   int       `json:"folds"`
+	Seed    uint64    `json:"seed"`
+	Limit   int       `json:"limit"` // most prompts a set that were graded; 0 is all
+	Results []*Result `json:"results"`
 }
 
 func (r *Report) preamble() []string {
@@ -27,63 +30,184 @@ func (r *Report) preamble() []string {
 		graded = fmt.Sprintf("at most %d prompts a set", r.Limit)
 	}
 	return []string{
-		fmt.Sprintf("%s graded, asked at tier %v; %d more a set were given with their truth first", graded, r.Tier, r.Labelled),
+		fmt.Sprintf("%s graded, asked at tier %s with wait all", graded, r.Tier),
 		"open text is graded by the judge's mean score, 1 to 10; all else in per cent right",
-		"over best: to the best single model, found on the same prompts, with its 95 % interval, paired by prompt",
-		"decided: carried or lost; heard: replies waited for; differs: another leader or status than the first way of waiting",
+		"over best: less the best single model, found on the same prompts; 95 % intervals are over prompts, paired",
+		fmt.Sprintf("labels: labelled prompts a kind given beforehand, %d-fold (seed %d): no gateway is graded on what it was given", r.Folds, r.Seed),
 	}
 }
 
-// rows of the report: one a set, panel and way of waiting.
-func (r *Report) rows() (header []string, rows [][]string) {
-	header = []string{"set", "panel", "kind", "prompts", "best single", "score", "majority", "wait", "gateway", "over best", "decided",
-		"of those", "AUROC", "calibration", "heard", "differs", "verdicts"}
+// tables of the report, in the order they are read.
+func (r *Report) tables() []table {
+	return []table{r.goals(), r.sideBySide(), r.gateways(), r.early(), r.verdicts(), r.cost(), r.models()}
+}
+
+func (r *Report) goals() table {
+	t := table{title: "Goals", note: "DESIGN §4, with what was measured", header: []string{"what", "labels", "goal", "measured", "95 %", "reached"}}
+	for _, g := range r.Goals() {
+		sign := "≥ "
+		if g.AtMost {
+			sign = "≤ "
+		}
+		reached := "reached"
+		if !g.Reached {
+			reached = "missed by " + g.write(g.MissedBy(), false)
+		}
+		t.add("", g.What, fmt.Sprint(g.Labels), sign+g.write(g.Goal, false), g.write(g.Measured.Mean, true), g.interval(), reached)
+	}
+	return t
+}
+
+// write gives a number in the goal's unit; finer where it was measured, so that
+// what is just missed shows.
+func (g *Goal) write(v float64, measured bool) string {
+	switch {
+	case g.Unit == "prompts":
+		return fmt.Sprintf("%.0f", v)
+	case g.Unit == "" || g.Unit == "score":
+		return fmt.Sprintf("%.3f", v)
+	case measured || v != math.Trunc(10*v)/10:
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.1f", v)
+}
+
+func (g *Goal) interval() string {
+	if math.IsNaN(g.Measured.Low) {
+		return ""
+	}
+	return g.write(g.Measured.Low, true) + " to " + g.write(g.Measured.High, true)
+}
+
+func (r *Report) sideBySide() table {
+	t := table{title: "Side by side", note: "score of each contender", header: []string{"set, panel", "best single model", "", majorityVote, "tier"}}
+	for _, labels := range r.Labels {
+		t.header = append(t.header, fmt.Sprintf("earned %d", labels))
+	}
 	for _, result := range r.Results {
 		open := result.Kind == sim.OpenItem
-		for i, way := range result.Ways {
-			row := []string{
-				result.Set, fmt.Sprintf("%s (%d)", result.Panel, len(result.Models)), string(result.Kind), fmt.Sprint(result.Prompts),
-				result.Best.Model, graded(result.Best.Score, open), graded(result.Majority, open),
-			}
-			if i > 0 {
-				row = make([]string, len(row)) // as above
-			}
-			verdicts := counts(way.Statuses)
-			if way.Unmatched > 0 {
-				verdicts += fmt.Sprintf(", %d answers match no reply", way.Unmatched)
-			}
-			rows = append(rows, append(row,
-				way.Wait.String(), graded(way.Score, open), interval(way.OverBest, open), graded(way.Decided, false),
-				graded(way.DecidedMean, open), plain(way.AUROC), plain(way.Calibration), graded(way.Heard, false)+" %",
-				fmt.Sprint(way.Differs), verdicts,
-			))
+		best := result.best()
+		row := []string{result.heading(), best.Name, graded(best.Score, open), "-", graded(result.Tier.Score, open)}
+		if result.Majority != nil {
+			row[3] = graded(result.Majority.Score, open)
 		}
+		for _, labels := range r.Labels {
+			cell := "-"
+			if c := result.earned(labels); c != nil {
+				cell = graded(c.Score, open)
+			}
+			row = append(row, cell)
+		}
+		t.add("", row...)
 	}
-	return header, rows
+	return t
 }
 
-// models of every set and panel, each with its score.
-func (r *Report) models() (header []string, rows [][]string) {
-	header = []string{"set", "panel", "model", "score"}
+// heading names a result and how many sit in its panel.
+func (result *Result) heading() string {
+	return fmt.Sprintf("%s, %s (%d)", result.Set, result.Panel, len(result.Models))
+}
+
+// group is heading, and what was asked.
+func (result *Result) group() string {
+	return fmt.Sprintf("%s: %s, %d prompts", result.heading(), result.Kind, result.Prompts)
+}
+
+// gatewaysOf are result's contenders that are gateways.
+func (result *Result) gatewaysOf() []*Contender {
+	out := []*Contender{&result.Tier}
+	for i := range result.Earned {
+		out = append(out, &result.Earned[i])
+	}
+	return out
+}
+
+func (r *Report) gateways() table {
+	t := table{title: "Against the best single model", note: "decided: carried or lost, and how right those are; AUROC, calibration error: of confidence; flips: tier weights lead elsewhere",
+		group: "set, panel", header: []string{"contender", "score", "over best (95 %)", "decided", "of those", "AUROC", "calibration", "flips"}}
 	for _, result := range r.Results {
-		for i, model := range result.Models {
-			set, panel := result.Set, result.Panel
-			if i > 0 {
-				set, panel = "", ""
-			}
-			rows = append(rows, []string{set, panel, model.Model, graded(model.Score, result.Kind == sim.OpenItem)})
+		open := result.Kind == sim.OpenItem
+		best := result.best()
+		t.add(result.group(), best.Name, graded(best.Score, open), "", "", "", "", "", "")
+		if c := result.Majority; c != nil {
+			t.add(result.group(), c.Name, graded(c.Score, open), interval(c.OverBest, open), "", "", "", "", "")
+		}
+		for _, c := range result.gatewaysOf() {
+			v := c.Verdicts
+			t.add(result.group(), c.Name, graded(c.Score, open), interval(c.OverBest, open), percent(v.Decided), graded(v.DecidedScore, open),
+				plain(v.AUROC), plain(v.Calibration), percent(v.Flips))
 		}
 	}
-	return header, rows
+	return t
+}
+
+func (r *Report) early() table {
+	t := table{title: "Waiting", note: "each prompt put to one gateway in every way; replies: waited for, in per cent; leader: of the prompts weighed alike, another answer leads; verdict: or the status is another",
+		header: []string{"set, panel", "labels", "wait", "score", "less all's (95 %)", "replies", "weighed alike", "leader", "verdict"}}
+	for _, result := range r.Results {
+		if result.Early == nil {
+			continue
+		}
+		for _, way := range result.Early.Ways {
+			t.add("", result.heading(), fmt.Sprint(result.Early.Labels), way.Wait, graded(way.Score, false), interval(way.AgainstAll, false), percent(way.Heard),
+				fmt.Sprintf("%d of %d", way.Compared, result.Prompts), fmt.Sprint(way.Leaders), fmt.Sprint(way.Verdicts))
+		}
+	}
+	return t
+}
+
+func (r *Report) verdicts() table {
+	t := table{title: "Verdicts", aside: true, note: "given: labelled prompts that each gateway had, at the least", group: "set, panel", header: []string{"contender", "given", "verdicts"}}
+	for _, result := range r.Results {
+		for _, c := range result.gatewaysOf() {
+			verdicts := counts(c.Verdicts.Statuses)
+			if c.Verdicts.Unmatched > 0 {
+				verdicts += fmt.Sprintf(", %d answers match no reply", c.Verdicts.Unmatched)
+			}
+			t.add(result.heading(), c.Name, fmt.Sprint(c.Verdicts.Given), verdicts)
+		}
+	}
+	return t
+}
+
+func (r *Report) cost() table {
+	t := table{title: "Microseconds a decision",
+		note:   "medians, a prompt at a time: from the request to the proof, less the wait for the last reply; and with the durable record",
+		header: []string{"set, panel", "decision", "with the record", "prompts"}}
+	for _, result := range r.Results {
+		c := result.Cost
+		t.add("", result.heading(), whole(c.Decision), whole(c.Recorded), fmt.Sprint(c.Prompts))
+	}
+	return t
+}
+
+func (r *Report) models() table {
+	t := table{title: "Single models", aside: true, group: "set, panel", header: []string{"model", "score", "over best (95 %)"}}
+	for _, result := range r.Results {
+		open := result.Kind == sim.OpenItem
+		for i := range result.Models {
+			c := &result.Models[i]
+			over := interval(c.OverBest, open)
+			if c.Name == result.Best {
+				over = "best"
+			}
+			t.add(result.heading(), c.Name, graded(c.Score, open), over)
+		}
+	}
+	return t
 }
 
 // graded writes a share in per cent, a judge's score as it is.
 func graded(v float64, open bool) string {
-	switch {
-	case math.IsNaN(v):
-		return "-"
-	case open:
+	if open && !math.IsNaN(v) {
 		return fmt.Sprintf("%.2f", v)
+	}
+	return percent(v)
+}
+
+func percent(v float64) string {
+	if math.IsNaN(v) {
+		return "-"
 	}
 	return fmt.Sprintf("%.1f", 100*v)
 }
@@ -93,6 +217,13 @@ func plain(v float64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.3f", v)
+}
+
+func whole(v float64) string {
+	if math.IsNaN(v) {
+		return "-"
+	}
+	return fmt.Sprintf("%.0f", v)
 }
 
 func interval(v Interval, open bool) string {
@@ -114,49 +245,42 @@ func counts(statuses map[string]int) string {
 	return strings.Join(parts, ", ")
 }
 
-// WriteText writes r for a terminal.
+// WriteText writes r for a terminal of 120 columns.
 func (r *Report) WriteText(w io.Writer) error {
-	var b strings.Builder
-	for _, line := range r.preamble() {
-		b.WriteString(line + "\n")
+	text := strings.Join(r.preamble(), "\n") + "\n"
+	for _, t := range r.tables() {
+		text += t.text()
 	}
-	for _, table := range []func() ([]string, [][]string){r.rows, r.models} {
-		header, rows := table()
-		lines := append([][]string{header}, rows...)
-		widths := make([]int, len(header))
-		for _, line := range lines {
-			for i, cell := range line {
-				widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-			}
-		}
-		b.WriteByte('\n')
-		for _, line := range lines {
-			for i, cell := range line {
-				b.WriteString(cell)
-				if i < len(line)-1 {
-					b.WriteString(strings.Repeat(" ", 2+widths[i]-utf8.RuneCountInString(cell)))
-				}
-			}
-			b.WriteByte('\n')
-		}
-	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, text)
 	return err
 }
 
 // WriteMarkdown writes r for a README.
 func (r *Report) WriteMarkdown(w io.Writer) error {
-	var b strings.Builder
-	for _, line := range r.preamble() {
-		b.WriteString("- " + line + "\n")
+	text := "- " + strings.Join(r.preamble(), "\n- ") + "\n"
+	for _, t := range r.tables() {
+		text += t.markdown()
 	}
-	for _, table := range []func() ([]string, [][]string){r.rows, r.models} {
-		header, rows := table()
-		fmt.Fprintf(&b, "\n| %s |\n|%s\n", strings.Join(header, " | "), strings.Repeat(" --- |", len(header)))
-		for _, row := range rows {
-			fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// WriteJSON writes r and its goals as one JSON object; what could not be
+// measured is null, and no number has more than six decimals.
+func (r *Report) WriteJSON(w io.Writer) error {
+	all := struct {
+		*Report `json:",inline"`
+		Goals   []Goal `json:"goals"`
+	}{r, r.Goals()}
+	numbers := json.MarshalToFunc(func(to *jsontext.Encoder, v float64) error {
+		if math.IsNaN(v) {
+			return to.WriteToken(jsontext.Null)
 		}
+		return to.WriteToken(jsontext.Float(math.Round(v*1e6) / 1e6))
+	})
+	err := json.MarshalWrite(w, all, json.WithMarshalers(numbers), jsontext.WithIndent(" "), json.Deterministic(true))
+	if err == nil {
+		_, err = io.WriteString(w, "\n")
 	}
-	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -4,15 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
-	"strings"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/go-json-experiment/json"
-	"github.com/valyala/fasthttp"
 
 	"github.com/kaizen-os/deliberation/bench/sim"
 	"github.com/kaizen-os/deliberation/gateway/wire"
@@ -21,320 +16,355 @@ import (
 
 // session evaluates one recording and panel.
 type session struct {
-	cfg      Config
-	rec      *sim.Recording
-	panel    *panel
-	grader   grader
+	cfg    *Config
+	rec    *sim.Recording
+	panel  *panel
+	grader grader
+	split  *split
+}
+
+// replyLatency spreads replies over time where ways of waiting are compared, so
+// that deciding early has something to save; a whole panel of twelve is heard
+// after 19 ms at the median. Everywhere else companions answer at once, since who
+// answers first changes nothing of what all say.
+var replyLatency = sim.Uniform(time.Millisecond, 20*time.Millisecond)
+
+// A pass is one gateway's part: it is started, given labelled prompts, asked some
+// of the graded ones, and stopped.
+type pass struct {
+	announce string // for Progress; "" when it goes without saying
+	want     GatewayConfig
 	labelled []*sim.Item
-	graded   []*sim.Item
-}
-
-// A Result is what came of one recording and panel.
-type Result struct {
-	Set, Panel string
-	Kind       sim.RecordedKind
-	Prompts    int
-	Models     []Score // in the panel's order
-	Best       Score   // the best of them
-	Majority   float64 // right share of a plain majority; NaN where there is none
-	Ways       []Way   // by way of waiting
-}
-
-// A Score is how a model did: the share it had right, or its mean score where
-// replies are open text.
-type Score struct {
-	Model string
-	Score float64
-}
-
-// A Way is how the gateway did, waiting one way.
-type Way struct {
-	Wait     quorum.Wait
-	Score    float64
-	OverBest Interval // to the best single model, over the same prompts
-
-	Statuses    map[string]int // verdicts, and "http 503" and the like
-	Decided     float64        // share carried or lost
-	DecidedMean float64        // score of those; NaN without any
-	AUROC       float64        // of confidence; NaN where none is stated
-	Calibration float64        // error of confidence; NaN likewise
-	Heard       float64        // share of the panel's replies that were waited for
-	Differs     int            // prompts with another leader, status or decision than in the first way
-	Unmatched   int            // answers that are no recorded reply
-	Took        time.Duration
+	indices  []int         // of the prompts to ask
+	waits    []quorum.Wait // each prompt in each of these ways, in turn
+	into     [][]outcome   // by way of waiting, then by prompt
 }
 
 // outcome is what one prompt came to.
 type outcome struct {
 	grade      float64
+	majority   float64 // grade of a plain majority of the ballots; negative where there is none
 	status     string
-	leader     string
-	confidence float64 // negative when none is stated
-	ballots    int
-	heard      int
+	decision   string
+	leaders    uint64     // which ballots support the leading position, by seat: a panel has at most 64
+	confidence float64    // negative when none is stated
+	weights    []wire.PPM // of the ballots, as used
+	heard      int        // ballots that were waited for
+	flips      bool
 	unmatched  bool
 }
 
 func (s *session) run(ctx context.Context) (*Result, error) {
-	result := &Result{Set: s.rec.Name, Panel: s.panel.name, Kind: s.graded[0].Kind, Prompts: len(s.graded)}
+	graded := s.split.graded
+	result := &Result{Set: s.rec.Name, Panel: s.panel.name, Kind: graded[0].Kind, Prompts: len(graded)}
 	best := s.models(result)
-	var first []outcome
-	for _, wait := range s.cfg.Waits {
-		// Only a closed kind can be known before all have answered.
-		if len(result.Ways) > 0 && !closed(result.Kind) && result.Kind != sim.VoteItem {
-			continue
-		}
-		if s.cfg.Progress != nil {
-			// Progress is a courtesy: nothing fails for it.
-			_, _ = fmt.Fprintf(s.cfg.Progress, "%s, panel %s of %d, %d prompts, wait %v\n",
-				s.rec.Name, s.panel.name, len(s.panel.columns), len(s.graded), wait)
-		}
-		start := time.Now()
-		outcomes, err := s.deliberate(ctx, wait)
-		if err != nil {
-			return nil, err
-		}
-		if first == nil {
-			first = outcomes
-		}
-		way := summarise(outcomes, best, first, result.Kind)
-		way.Wait, way.Took = wait, time.Since(start)
-		result.Ways = append(result.Ways, way)
-	}
-	return result, nil
-}
 
-// models scores each model and the plain majority, and gives the grades of the
-// best, by prompt.
-func (s *session) models(result *Result) (best []float64) {
-	for i, column := range s.panel.columns {
-		grades := make([]float64, len(s.graded))
-		for j, it := range s.graded {
-			grades[j] = s.grader.reply(it, column)
-		}
-		score := Score{s.panel.companions[i].Model, mean(grades)}
-		result.Models = append(result.Models, score)
-		if best == nil || score.Score > result.Best.Score {
-			best, result.Best = grades, score
-		}
-	}
-	var majority []float64
-	for _, it := range s.graded {
-		if grade, ok := s.grader.majority(it, s.panel); ok {
-			majority = append(majority, grade)
-		}
-	}
-	result.Majority = mean(majority)
-	return best
-}
-
-// summarise makes a Way of outcomes; best and first are by the same prompts.
-func summarise(outcomes []outcome, best []float64, first []outcome, kind sim.RecordedKind) Way {
-	way := Way{Statuses: map[string]int{}}
-	var grades, decided []float64
-	var forecasts []forecast
-	ballots, heard := 0, 0
-	for i, o := range outcomes {
-		grades = append(grades, o.grade)
-		way.Statuses[o.status]++
-		if o.status == "carried" || o.status == "lost" {
-			decided = append(decided, o.grade)
-		}
-		if o.confidence >= 0 && kind != sim.OpenItem {
-			forecasts = append(forecasts, forecast{o.confidence, o.grade == 1})
-		}
-		ballots += o.ballots
-		heard += o.heard
-		if o.leader != first[i].leader || o.status != first[i].status {
-			way.Differs++
-		}
-		if o.unmatched {
-			way.Unmatched++
-		}
-	}
-	way.Score, way.OverBest = mean(grades), paired(grades, best)
-	way.Decided = float64(len(decided)) / float64(len(outcomes))
-	way.DecidedMean = mean(decided)
-	way.AUROC, way.Calibration = auroc(forecasts), calibrationError(forecasts)
-	if ballots > 0 {
-		way.Heard = float64(heard) / float64(ballots)
-	}
-	return way
-}
-
-// deliberate puts every prompt to a fresh gateway.
-func (s *session) deliberate(ctx context.Context, wait quorum.Wait) (outcomes []outcome, err error) {
-	companions := append([]sim.Companion(nil), s.panel.companions...)
-	for i := range companions {
-		companions[i].Latency = replyLatency
-	}
-	replayed, err := sim.Start(sim.Config{Companions: companions, Seed: 1})
+	instant, err := s.companions(sim.Fixed(0))
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, replayed.Close()) }()
-	gateway, err := s.cfg.Gateway(ctx, replayed.Endpoints())
+	defer instant.Close()
+	spread := instant
+	early := len(s.cfg.Waits) > 0 && s.canBeEarly()
+	if early {
+		if spread, err = s.companions(replyLatency); err != nil {
+			return nil, err
+		}
+		defer spread.Close()
+	}
+
+	labels := s.labels()
+	tier := s.sheet(1)
+	passes := []pass{{announce: tierWeights, want: GatewayConfig{Panel: instant.Endpoints(), TierWeights: true},
+		indices: s.split.all(), waits: []quorum.Wait{quorum.WaitAll}, into: tier}}
+	ways := append([]quorum.Wait{quorum.WaitAll}, s.cfg.Waits...)
+	var waited [][]outcome // all and then cfg.Waits, from the same gateways
+	earned := make([][][]outcome, len(labels))
+	given := make([]int, len(labels))
+	for i, n := range labels {
+		waits, companions := ways[:1], instant
+		if early && n > 0 && i == len(labels)-1 {
+			waits, companions = ways, spread
+		}
+		earned[i] = s.sheet(len(waits))
+		more := s.earning(n, pass{want: GatewayConfig{Panel: companions.Endpoints()}, waits: waits, into: earned[i]})
+		for _, p := range more {
+			if given[i] == 0 || len(p.labelled) < given[i] {
+				given[i] = len(p.labelled)
+			}
+		}
+		if len(waits) > 1 {
+			waited = earned[i]
+		}
+		passes = append(passes, more...)
+	}
+	earlyLabels := 0
+	if early {
+		if waited != nil {
+			earlyLabels = labels[len(labels)-1]
+		} else {
+			waited = s.sheet(len(ways))
+			passes = append(passes, pass{announce: "ways of waiting", want: GatewayConfig{Panel: spread.Endpoints(), NoAgreement: true},
+				indices: s.split.all(), waits: ways, into: waited})
+		}
+	}
+	err = each(ctx, s.cfg.Parallel, len(passes), func(ctx context.Context, i int) error { return s.deliberate(ctx, &passes[i]) })
 	if err != nil {
-		return nil, fmt.Errorf("start gateway: %w", err)
+		return nil, err
+	}
+
+	result.Majority = majorityOf(tier[0], best)
+	result.Tier = contend(tierWeights, tier[0], best, result.Kind)
+	result.Tier.Verdicts.Flips = nan // earned weights would lead elsewhere, which is not what is asked
+	for i, n := range labels {
+		c := contend(earnedName(n), earned[i][0], best, result.Kind)
+		c.Verdicts.Labels, c.Verdicts.Given = n, given[i]
+		result.Earned = append(result.Earned, c)
+	}
+	if early {
+		result.Early = &Early{Labels: earlyLabels}
+		for i, wait := range s.cfg.Waits {
+			result.Early.Ways = append(result.Early.Ways, compare(wait, waited[i+1], waited[0]))
+		}
+	}
+	result.Cost, err = s.cost(ctx, GatewayConfig{Panel: instant.Endpoints()})
+	return result, err
+}
+
+// labels are the numbers of labelled prompts that mean something here: without
+// anything to label only 0.
+func (s *session) labels() []int {
+	if slices.ContainsFunc(s.split.items, s.grader.labels) {
+		return s.cfg.Labels
+	}
+	if len(s.cfg.Labels) > 0 {
+		return []int{0}
+	}
+	return nil
+}
+
+// canBeEarly reports whether some prompt is of a kind whose outcome can be known
+// before all have answered.
+func (s *session) canBeEarly() bool {
+	return slices.ContainsFunc(s.split.graded, func(it *sim.Item) bool { return closed(it.Kind) || it.Kind == sim.VoteItem })
+}
+
+// earning are the passes of a contender with earned weights: one gateway for all
+// prompts when it is given no labels; else one a fold, which knows the truth of n
+// prompts a kind of the other folds, and is asked those of its own.
+func (s *session) earning(n int, like pass) (passes []pass) {
+	if n == 0 {
+		like.announce, like.indices = earnedName(0), s.split.all()
+		return []pass{like}
+	}
+	for k := range s.split.folds {
+		p := like
+		p.indices = s.split.fold(k)
+		if len(p.indices) == 0 {
+			continue
+		}
+		p.labelled = s.split.labelled(k, n, s.grader)
+		if len(passes) == 0 {
+			p.announce = fmt.Sprintf("%s, %d folds", earnedName(n), s.split.folds)
+		}
+		passes = append(passes, p)
+	}
+	return passes
+}
+
+func (s *session) companions(latency sim.Latency) (*sim.Sim, error) {
+	companions := slices.Clone(s.panel.companions)
+	for i := range companions {
+		companions[i].Latency = latency
+	}
+	return sim.Start(sim.Config{Companions: companions, Seed: 1})
+}
+
+// follows reports whether o and whole, of the same replies, are led by the same
+// answer. The leader is told by its supporters, not by how it is written: equal
+// answers may be spelled differently, and a companion has one only.
+func (o *outcome) follows(whole *outcome) bool {
+	return o.decision == whole.decision && (o.leaders&whole.leaders != 0 || o.leaders == 0 && whole.leaders == 0)
+}
+
+func (s *session) sheet(ways int) [][]outcome {
+	out := make([][]outcome, ways)
+	for i := range out {
+		out[i] = make([]outcome, len(s.split.graded))
+	}
+	return out
+}
+
+// models grades each model, and gives the best one's grades by prompt.
+func (s *session) models(result *Result) (best []float64) {
+	at := -1
+	for i, column := range s.panel.columns {
+		grades := make([]float64, len(s.split.graded))
+		for j, it := range s.split.graded {
+			grades[j] = s.grader.reply(it, column)
+		}
+		c := Contender{Name: s.panel.companions[i].Model, Score: mean(grades), grades: grades}
+		if at < 0 || c.Score > result.Models[at].Score {
+			at = i
+		}
+		result.Models = append(result.Models, c)
+	}
+	best, result.Best = result.Models[at].grades, result.Models[at].Name
+	for i := range result.Models {
+		c := &result.Models[i]
+		c.OverBest = paired(c.grades, best)
+	}
+	return best
+}
+
+// deliberate plays one pass.
+func (s *session) deliberate(ctx context.Context, p *pass) error {
+	s.progress(p.announce)
+	return s.withGateway(ctx, p.want, func(c *caller) error {
+		if err := c.calibrate(ctx, p.labelled); err != nil {
+			return err
+		}
+		return each(ctx, s.cfg.Workers, len(p.indices), func(_ context.Context, n int) error {
+			i := p.indices[n]
+			for w, wait := range p.waits {
+				o, err := s.ask(c, s.split.graded[i], wait)
+				if err != nil {
+					return err
+				}
+				p.into[w][i] = o
+			}
+			return nil
+		})
+	})
+}
+
+var progressLine sync.Mutex // gateways run side by side
+
+func (s *session) progress(what string) {
+	if s.cfg.Progress == nil || what == "" {
+		return
+	}
+	progressLine.Lock()
+	defer progressLine.Unlock()
+	// Progress is a courtesy: nothing fails for it.
+	_, _ = fmt.Fprintf(s.cfg.Progress, "%s, panel %s of %d, %d prompts: %s\n", s.rec.Name, s.panel.name, len(s.panel.columns), len(s.split.graded), what)
+}
+
+// withGateway starts a gateway, and stops it when do is over.
+func (s *session) withGateway(ctx context.Context, want GatewayConfig, do func(*caller) error) (err error) {
+	gateway, err := s.cfg.Gateway(ctx, want)
+	if err != nil {
+		return fmt.Errorf("start gateway: %w", err)
 	}
 	if gateway.Stop != nil {
 		defer func() { err = errors.Join(err, gateway.Stop()) }()
 	}
-	u, err := url.Parse(gateway.URL)
-	if err != nil || u.Scheme != "http" || u.Host == "" {
-		return nil, fmt.Errorf("gateway %q: want an http origin", gateway.URL)
+	c, err := newCaller(gateway, s.cfg.Tier, s.cfg.Workers)
+	if err != nil {
+		return err
 	}
-	c := &caller{
-		gateway: gateway, origin: "http://" + u.Host,
-		client: fasthttp.HostClient{Addr: u.Host, MaxConns: s.cfg.Workers, MaxIdemponentCallAttempts: 1,
-			Dial: func(address string) (net.Conn, error) { return net.Dial("tcp", address) }},
-	}
-	defer c.client.CloseIdleConnections()
-	if err := c.calibrate(ctx, s.labelled); err != nil {
-		return nil, err
-	}
-	outcomes = make([]outcome, len(s.graded))
-	failed := make([]error, s.cfg.Workers)
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for w := range s.cfg.Workers {
-		group.Go(func() {
-			for failed[w] == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(s.graded) {
-					return
-				}
-				if failed[w] = ctx.Err(); failed[w] == nil {
-					outcomes[i], failed[w] = s.ask(c, s.graded[i], wait)
-				}
-			}
-		})
-	}
-	group.Wait()
-	return outcomes, errors.Join(failed...)
-}
-
-// request is what is sent: the public protocol, as any client would.
-type request struct {
-	Prompt  string `json:"prompt"`
-	Context struct {
-		Tier string `json:"tier"`
-	} `json:"context"`
-	Kind    string   `json:"kind"`
-	Options []string `json:"options,omitempty"`
-	Wait    string   `json:"wait"`
-	Include []string `json:"include"`
+	defer c.close()
+	return do(c)
 }
 
 // ask puts one prompt to the gateway and grades what comes back. An error is
 // that the gateway could not be reached; what it answers, however bad, is an
 // outcome.
 func (s *session) ask(c *caller, it *sim.Item, wait quorum.Wait) (outcome, error) {
-	kind, err := it.Kind.Kind()
+	status, d, err := c.deliberate(it, wait)
 	if err != nil {
 		return outcome{}, err
 	}
-	r := request{Prompt: it.Ask, Kind: kind.String(), Options: it.Options(), Wait: wait.String(), Include: []string{"ballots"}}
-	r.Context.Tier = s.cfg.Tier.String()
-	status, body, err := c.post("/v1/deliberate", c.gateway.Key, r)
-	if err != nil {
-		return outcome{}, err
+	if d == nil {
+		o := outcome{status: fmt.Sprintf("http %d", status), confidence: -1}
+		if it.Kind == sim.OpenItem || it.Kind == sim.CodeItem {
+			o.majority = -1
+		}
+		return o, nil
 	}
-	if status != fasthttp.StatusOK && status != fasthttp.StatusForbidden {
-		return outcome{status: fmt.Sprintf("http %d", status), confidence: -1}, nil
-	}
-	var d wire.Deliberation
-	if err := d.Decode(body); err != nil || d.Status == "" {
-		return outcome{status: fmt.Sprintf("http %d", status), confidence: -1}, nil
-	}
-	o := outcome{status: d.Status, leader: d.Value + d.Decision, confidence: -1, ballots: len(d.Ballots)}
+	o := outcome{status: d.Status, decision: d.Decision, confidence: -1, majority: -1, flips: d.Consensus.FlipsByTier}
 	if d.Consensus.Confidence >= 0 {
 		o.confidence = float64(d.Consensus.Confidence) / float64(quorum.One)
 	}
 	for i := range d.Ballots {
-		if d.Ballots[i].Outcome != quorum.Unneeded.String() {
+		b := &d.Ballots[i]
+		o.weights = append(o.weights, b.Weight)
+		if b.Outcome != quorum.Unneeded.String() {
 			o.heard++
+		}
+		if b.Counted && b.Position == 0 && i < 64 {
+			o.leaders |= 1 << i
 		}
 	}
 	var chosen int
-	o.grade, chosen = s.grader.answer(it, s.panel, &d)
+	o.grade, chosen = s.grader.answer(it, s.panel, d)
 	o.unmatched = chosen < 0 && d.Answer != "" && !closed(it.Kind) && it.Kind != sim.VoteItem
+	if grade, ok := s.grader.majority(it, s.panel, d); ok {
+		o.majority = grade
+	}
 	return o, nil
 }
 
-// caller talks to one gateway.
-type caller struct {
-	gateway Gateway
-	origin  string
-	client  fasthttp.HostClient
-}
+// How many prompts the cost of a decision is taken from, and how many are asked
+// before, so that connections are open and pages are in memory.
+const (
+	costPrompts = 64
+	costWarmUp  = 8
+)
 
-func (c *caller) post(path, key string, body any) (status int, answer []byte, err error) {
-	encoded, err := json.Marshal(body)
-	if err != nil {
-		return 0, nil, fmt.Errorf("encode: %w", err)
-	}
-	var req fasthttp.Request
-	var res fasthttp.Response
-	req.SetRequestURI(c.origin + path)
-	req.Header.SetMethod(fasthttp.MethodPost)
-	req.Header.SetContentType("application/json")
-	if key != "" {
-		req.Header.Set("Authorization", "Bearer "+key)
-	}
-	req.SetBodyRaw(encoded)
-	if err := c.client.DoTimeout(&req, &res, time.Minute); err != nil {
-		return 0, nil, fmt.Errorf("POST %s: %w", path, err)
-	}
-	return res.StatusCode(), res.Body(), nil
-}
-
-// calibrationItem is one prompt with its truth.
-type calibrationItem struct {
-	Prompt  string   `json:"prompt"`
-	Kind    string   `json:"kind"`
-	Options []string `json:"options,omitempty"`
-	Truth   []string `json:"truth"` // any of them
-}
-
-// calibrationBatch keeps a request well under a gateway's body limit.
-const calibrationBatch = 20
-
-// calibrate gives the gateway items with their truth. Those without, open text
-// and code, are left out: nothing can be learnt from them this way.
-func (c *caller) calibrate(ctx context.Context, items []*sim.Item) error {
-	var batch struct {
-		Items []calibrationItem `json:"items"`
-	}
-	send := func() error {
-		if len(batch.Items) == 0 {
-			return nil
-		}
-		status, _, err := c.post("/api/calibration", c.gateway.StewardKey, batch)
-		if err == nil && status/100 != 2 {
-			err = fmt.Errorf("POST /api/calibration: status %d", status)
-		}
-		batch.Items = batch.Items[:0]
-		return err
-	}
-	for _, it := range items {
-		if it.Truth == "" || it.Kind == sim.CodeItem {
-			continue
-		}
-		kind, err := it.Kind.Kind()
-		if err != nil {
-			return err
-		}
-		truth := []string{it.Truth}
-		if it.Kind == sim.FreetextItem {
-			truth = strings.Split(it.Truth, "/")
-		}
-		batch.Items = append(batch.Items, calibrationItem{it.Ask, kind.String(), it.Options(), truth})
-		if len(batch.Items) == calibrationBatch {
-			if err := errors.Join(ctx.Err(), send()); err != nil {
+// cost asks a gateway prompts one at a time, on an otherwise idle machine, and
+// has the ledger say how long each decision took.
+func (s *session) cost(ctx context.Context, want GatewayConfig) (cost Cost, err error) {
+	s.progress("cost of a decision")
+	var decision, recorded []float64
+	err = s.withGateway(ctx, want, func(c *caller) error {
+		graded := s.split.graded[:min(costPrompts, len(s.split.graded))]
+		for i := -min(costWarmUp, len(graded)); i < len(graded); i++ {
+			if err := ctx.Err(); err != nil {
 				return err
 			}
+			it := graded[max(i, -i-1)]
+			_, said, err := c.deliberate(it, quorum.WaitAll)
+			if err != nil {
+				return err
+			}
+			if i < 0 || said == nil || said.Status == quorum.RefusedPrompt.String() {
+				continue
+			}
+			kept, err := c.again(said.ID)
+			if err != nil {
+				return err
+			}
+			if kept != nil {
+				decision = append(decision, float64(kept.Timing.Overhead))
+				recorded = append(recorded, float64(said.Timing.Overhead))
+			}
 		}
+		return nil
+	})
+	return Cost{Prompts: len(decision), Decision: median(decision), Recorded: median(recorded)}, err
+}
+
+// each calls do for 0 to n-1, at most width at a time, until one fails or ctx is
+// done; the error is the first.
+func each(ctx context.Context, width, n int, do func(ctx context.Context, i int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range min(width, n) {
+		group.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				if err := do(ctx, i); err != nil {
+					cancel(err)
+				}
+			}
+		})
 	}
-	return send()
+	group.Wait()
+	return context.Cause(ctx)
 }

@@ -6,9 +6,11 @@ import (
 	"slices"
 )
 
+var nan = math.NaN()
+
 func mean(v []float64) float64 {
 	if len(v) == 0 {
-		return math.NaN()
+		return nan
 	}
 	sum := 0.0
 	for _, x := range v {
@@ -18,25 +20,50 @@ func mean(v []float64) float64 {
 }
 
 // An Interval is a difference with its 95 % confidence interval.
-type Interval struct{ Mean, Low, High float64 }
+type Interval struct {
+	Mean float64 `json:"mean"`
+	Low  float64 `json:"low"` // NaN, as High, where there are too few prompts
+	High float64 `json:"high"`
+}
+
+// z95 is how many standard errors the 95 % interval of a normal reaches either way.
+const z95 = 1.959963985
 
 // paired is the mean of a[i]-b[i], by the normal approximation.
 func paired(a, b []float64) Interval {
-	difference := make([]float64, len(a))
+	m, variance := spread(difference(a, b))
+	half := z95 * math.Sqrt(variance)
+	return Interval{m, m - half, m + half}
+}
+
+func difference(a, b []float64) []float64 {
+	d := make([]float64, len(a))
 	for i := range a {
-		difference[i] = a[i] - b[i]
+		d[i] = a[i] - b[i]
 	}
-	m := mean(difference)
-	if len(a) < 2 {
-		return Interval{m, math.NaN(), math.NaN()}
+	return d
+}
+
+// spread is the mean of v and the variance of that mean; NaN from fewer than two.
+func spread(v []float64) (m, variance float64) {
+	m = mean(v)
+	if len(v) < 2 {
+		return m, nan
 	}
 	squares := 0.0
-	for _, d := range difference {
-		squares += (d - m) * (d - m)
+	for _, x := range v {
+		squares += (x - m) * (x - m)
 	}
-	const z = 1.959963985
-	half := z * math.Sqrt(squares/float64(len(a)-1)/float64(len(a)))
-	return Interval{m, m - half, m + half}
+	return m, squares / float64(len(v)-1) / float64(len(v))
+}
+
+// median is the middle one of v, or the mean of the two in the middle.
+func median(v []float64) float64 {
+	if len(v) == 0 {
+		return nan
+	}
+	sorted := slices.Sorted(slices.Values(v))
+	return (sorted[(len(v)-1)/2] + sorted[len(v)/2]) / 2
 }
 
 // A forecast is a stated confidence and whether it was right to be confident.
@@ -66,7 +93,7 @@ func auroc(forecasts []forecast) float64 {
 		i = j
 	}
 	if rights == 0 || wrongBelow == 0 {
-		return math.NaN()
+		return nan
 	}
 	return pairs / (rights * wrongBelow)
 }
@@ -75,7 +102,7 @@ func auroc(forecasts []forecast) float64 {
 // and share of right ones, in ten bins of equal width.
 func calibrationError(forecasts []forecast) float64 {
 	if len(forecasts) == 0 {
-		return math.NaN()
+		return nan
 	}
 	var bins [10]struct{ confidence, right, n float64 }
 	for _, f := range forecasts {

@@ -52,3 +52,20 @@ func TestCalibrationError(t *testing.T) {
 		t.Error("no forecasts have an error")
 	}
 }
+
+func TestMedian(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		v    []float64
+		want float64
+	}{
+		{"the middle one", []float64{9, 1, 2}, 2},
+		{"between two", []float64{4, 1, 2, 9}, 3},
+		{"one", []float64{7}, 7},
+		{"none", nil, math.NaN()},
+	} {
+		if got := median(tt.v); got != tt.want && !math.IsNaN(tt.want) || math.IsNaN(got) != math.IsNaN(tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}

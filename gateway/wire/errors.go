@@ -32,6 +32,9 @@ const (
 	TierNotAllowed Code = "tier_not_allowed" // above the key's highest tier
 	RateLimited    Code = "rate_limited"     // more requests than the key's rate; see Retry-After
 
+	// What has been decided already.
+	Conflict Code = "conflict" // what may be said once has been, or nothing waits for this
+
 	// What became of it.
 	PromptRefused     Code = "prompt_refused"     // the prompt's own charter score is too low: nobody was asked
 	LedgerUnavailable Code = "ledger_unavailable" // the proof could not be made durable, so there is no answer

@@ -22,6 +22,11 @@ type Auditor struct {
 	// in flight at once.
 	past []*State
 
+	// answers has, by index, what could be confirmed of a proof; feedback, what was
+	// said of a deliberation and is not confirmed yet.
+	answers  []answered
+	feedback map[string]quorum.Correctness
+
 	Proofs  int // judged so far
 	Records map[quorum.RecordType]int
 }
@@ -43,6 +48,7 @@ func (a *Auditor) Visit(index uint64, leaf []byte) error {
 	if len(a.past) == 0 {
 		a.past = append(a.past, new(State))
 		a.Records = make(map[quorum.RecordType]int)
+		a.feedback = make(map[string]quorum.Correctness)
 	}
 	if p, ok := rec.(*quorum.Proof); ok {
 		if err := a.judge(p, index); err != nil {
@@ -50,10 +56,8 @@ func (a *Auditor) Visit(index uint64, leaf []byte) error {
 		}
 		a.Proofs++
 	}
-	if c, ok := rec.(*quorum.Calibration); ok {
-		if err := a.check(c); err != nil {
-			return fmt.Errorf("record %d, %s: %w", index, c.ID, err)
-		}
+	if err := a.check(index, rec); err != nil {
+		return fmt.Errorf("record %d: %w", index, err)
 	}
 	a.Records[rec.Type()]++
 	next, err := a.now.Apply(at, rec)
@@ -70,23 +74,46 @@ func (a *Auditor) Visit(index uint64, leaf []byte) error {
 	return nil
 }
 
-// ErrCalibration is a calibration of a panel or a policy that there was not.
-var ErrCalibration = errors.New("calibration does not follow from the ledger")
+var (
+	// ErrCalibration is a calibration of a panel or a policy that there was not.
+	ErrCalibration = errors.New("calibration does not follow from the ledger")
+	// ErrFeedback is feedback on a deliberation that there was not, or more of it
+	// than there may be, or a confirmation that does not follow from both.
+	ErrFeedback = errors.New("feedback does not follow from the ledger")
+)
 
-// check holds a calibration against the state that its panel was taken from.
+// check holds records that count for reliability against the ones before them.
+func (a *Auditor) check(index uint64, rec quorum.Record) error {
+	var answer answered
+	var err error
+	switch r := rec.(type) {
+	case *quorum.Proof:
+		answer = digestAnswer(r.Confirmed(index, true))
+	case *quorum.Calibration:
+		err = a.calibrated(r)
+	case *quorum.Feedback:
+		err = a.given(r)
+	case *quorum.Confirmation:
+		err = a.confirmed(r)
+	}
+	a.answers = append(a.answers, answer)
+	return err
+}
+
+// calibrated holds a calibration against the state that it was counted in.
 // That its counts are within its items, its reader has checked.
-func (a *Auditor) check(c *quorum.Calibration) error {
+func (a *Auditor) calibrated(c *quorum.Calibration) error {
 	s, err := a.at(c.AsOf)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrCalibration, err)
+		return fmt.Errorf("%w: %s: %w", ErrCalibration, c.ID, err)
 	}
 	if s.Policy == nil || s.Policy.Digest() != c.Policy {
-		return fmt.Errorf("%w: it names a policy that was not in force at %d", ErrCalibration, c.AsOf)
+		return fmt.Errorf("%w: %s names a policy that was not in force at %d", ErrCalibration, c.ID, c.AsOf)
 	}
 	for i := range c.Companions {
 		id := c.Companions[i].Companion
 		if m := s.Roster.Find(id); m == nil || m.Status != quorum.Active {
-			return fmt.Errorf("%w: %s was no active member at %d", ErrCalibration, id, c.AsOf)
+			return fmt.Errorf("%w: %s: %s was no active member at %d", ErrCalibration, c.ID, id, c.AsOf)
 		}
 	}
 	return nil

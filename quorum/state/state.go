@@ -9,6 +9,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/quorum/canon"
@@ -62,7 +63,9 @@ func (s *State) Apply(at int64, rec quorum.Record) (*State, error) {
 		}
 	case *quorum.Calibration:
 		next.Roster, err = calibrate(s, r)
-	case *quorum.CacheHits, *quorum.Erasure, *quorum.Rekeying: // nothing that is weighed or counted depends on these
+	case *quorum.Confirmation:
+		next.Roster, err = confirm(s, r)
+	case *quorum.CacheHits, *quorum.Erasure, *quorum.Rekeying, *quorum.Feedback: // nothing that is weighed or counted depends on these
 	default:
 		return nil, fmt.Errorf("%w: %w: %s", ErrFold, quorum.ErrRecordType, rec.Type())
 	}
@@ -95,6 +98,29 @@ func calibrate(s *State, c *quorum.Calibration) (*roster.Roster, error) {
 			tallies[i] = standing.Tally{Kind: cell.Kind, Topic: cell.Topic, Right: mine.Right[i], Seen: mine.Seen[i]}
 		}
 		return m.Standing.Labelled(s.Policy, tallies...)
+	}), nil
+}
+
+// confirm gives the companions of a deliberation whose answer is known to have
+// been right or wrong one outcome each.
+func confirm(s *State, c *quorum.Confirmation) (*roster.Roster, error) {
+	if s.Policy == nil {
+		return nil, errors.New("a confirmation before any policy")
+	}
+	for _, id := range slices.Concat(c.Supporters, c.Others) {
+		if s.Roster.Find(id) == nil {
+			return nil, fmt.Errorf("%w: %s had an answer and is no member", roster.ErrMember, id)
+		}
+	}
+	return s.Roster.Earn(func(m *roster.Member) *standing.Reliability {
+		one := standing.Tally{Kind: c.Kind, Topic: c.Topic, Seen: 1}
+		switch c.Of(m.ID) {
+		case quorum.WasRight:
+			one.Right = 1
+		case quorum.Unsaid:
+			return nil
+		}
+		return m.Standing.Labelled(s.Policy, one)
 	}), nil
 }
 

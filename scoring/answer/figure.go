@@ -1,10 +1,22 @@
 package answer
 
+import "strings"
+
 // Units that signs stand for, and the one that says nothing without its scale.
 var (
 	hashStemPercent = hashStem("percent")
 	hashStemDollar  = hashStem("dollar")
+	hashStemEuro    = hashStem("euro")
+	hashStemPound   = hashStem("lb") // "pounds" may be either
+	hashStemYen     = hashStem("yen")
 	hashStemDegree  = hashStem("degree")
+)
+
+// The units of the figures of a date, so that another day or year is seen to stand
+// in the same place.
+const (
+	ofDay uint32 = 1 + iota
+	ofYear
 )
 
 // measure gives the figure just before its unit.
@@ -12,6 +24,16 @@ func (r *reader) measure(unit uint64) {
 	if r.number >= 0 && r.w.list[r.number].unit == 0 {
 		r.w.list[r.number].unit = uint32(unit)
 	}
+}
+
+// takeBack takes the figure just before out again, where the text has it nowhere
+// else.
+func (r *reader) takeBack() bool {
+	if r.number < 0 || r.number != len(r.w.list)-1 || r.prevOld {
+		return false
+	}
+	r.drop()
+	return true
 }
 
 // scale makes the figure just before a million of it, if that is what low says.
@@ -31,20 +53,27 @@ func (r *reader) scale(low []byte) bool {
 	default:
 		return false
 	}
-	if r.number == len(r.w.list)-1 && !r.prevOld {
-		v := r.w.list[r.number]
-		r.drop()
-		r.exp += exp
+	old := r.w.list[r.number]
+	if at := r.number; r.takeBack() {
+		mantissa := r.mantissa
+		exp += r.exp
+		for mantissa != 0 && mantissa%10 == 0 {
+			mantissa /= 10
+			exp++
+		}
+		v := old
 		if v.bits&asked == 0 {
 			r.clause++
 		}
-		v.hash = hashFigure(r.mantissa, r.exp)
+		v.hash = hashFigure(mantissa, exp)
 		v.bits &^= asked | year
 		if r.question != nil && r.question.find(v.hash) >= 0 {
 			v.bits |= asked
 		}
+		r.exp = exp
+		r.mantissa = mantissa
 		r.prevAt = r.w.add(v)
-		r.prevOld = r.prevAt != len(r.w.list)-1
+		r.prevOld = r.prevAt != at
 	}
 	return true
 }
@@ -56,9 +85,9 @@ func (r *reader) figure(i int) int {
 	r.opening = false
 	from := i
 	if y, m, d, end := isoDate(s, i); end > 0 {
-		r.put(word{hash: hashNumber(y), bits: figure | year}, 1)
+		r.put(word{hash: hashNumber(y), bits: figure | year, unit: ofYear}, 1)
 		r.put(word{hash: hashWord(monthNames[m-1]), bits: dated}, 1)
-		r.put(word{hash: hashNumber(d), bits: figure}, 1)
+		r.put(word{hash: hashNumber(d), bits: figure, unit: ofDay}, 1)
 		return end
 	}
 	mantissa, exp, point, n := uint64(0), 0, false, 0
@@ -100,9 +129,16 @@ func (r *reader) figure(i int) int {
 		mantissa = -mantissa // below zero
 	}
 	v := word{hash: hashFigure(mantissa, exp), bits: bits}
-	if from > 0 && s[from-1] == '$' {
-		v.unit = uint32(hashStemDollar)
+	if unit := currencyBefore(s[:from]); unit != 0 {
+		v.unit = uint32(unit)
 		v.bits &^= year
+	}
+	switch afterMonth := r.prevAt >= 0 && r.w.list[r.prevAt].bits&dated != 0; {
+	case v.unit != 0:
+	case bits&year != 0 && (afterMonth || from > 2 && s[from-1] == ' ' && s[from-2] == ',' && isDigit(s[from-3])):
+		v.unit = ofYear
+	case afterMonth && exp >= 0 && i-from <= 2:
+		v.unit = ofDay
 	}
 	r.endRun()
 	r.put(v, v.hash)
@@ -118,6 +154,24 @@ func (r *reader) figure(i int) int {
 		}
 	}
 	return i
+}
+
+// currencyBefore is the unit of the sign that s ends with, or 0.
+func currencyBefore(s string) uint64 {
+	if s == "" || s[len(s)-1] != '$' && s[len(s)-1] < 0x80 {
+		return 0
+	}
+	switch {
+	case strings.HasSuffix(s, "$"):
+		return hashStemDollar
+	case strings.HasSuffix(s, "€"):
+		return hashStemEuro
+	case strings.HasSuffix(s, "£"):
+		return hashStemPound
+	case strings.HasSuffix(s, "¥"):
+		return hashStemYen
+	}
+	return 0
 }
 
 // isoDate reads 2017-07-14; end is 0 where there is none.

@@ -13,6 +13,7 @@ const (
 	numeral  // two
 	unitWord // kilometre
 	month
+	season
 	breaker // but: ends what a negation denies
 )
 
@@ -38,6 +39,7 @@ const (
 	asks                   // could you, please, sorry: the talk around it
 	be                     // is, was
 	agrees                 // yes, true
+	counts                 // World War I: a number follows
 )
 
 // A lexicon finds entries by hash: open addressing, never changed once built.
@@ -96,7 +98,7 @@ currently original originally until till`
 
 const negators = `not no never neither nor cannot without nobody nothing none nowhere hardly scarcely barely
 dont doesnt didnt isnt arent wasnt werent wont wouldnt cant couldnt shouldnt hasnt havent hadnt mustnt aint neednt
-fails fail failed failing refuse refused refuses unable lack lacks lacked lacking deny denies denied denying few`
+fails fail failed failing refuse refused refuses unable lack lacks lacked lacking deny denies denied denying few fewer avoid avoids avoided avoiding`
 
 const falsities = `false untrue incorrect wrong myth impossible misconception hoax mistaken unlikely unfounded disproved debunked fictional fabricated`
 
@@ -115,7 +117,7 @@ clockwise anticlockwise; clockwise counterclockwise; mandatory optional; require
 uphold overturn; always never; everyone nobody; everything nothing; include exclude; add remove; connect disconnect; appear disappear; attack defend; remember forget
 benefit harm; beneficial harmful; helpful harmful; contagious noncontagious; toxic nontoxic; soluble insoluble; edible inedible; married unmarried; day night
 first last; upper lower; front back; morning evening; ally enemy; push pull; love hate; tall short; wide narrow; deep shallow; thick thin; near far; acid alkaline
-unanimous divided; ascending descending; upstream downstream; renewable nonrenewable; democrat republican; confirm refute; prove disprove; hire fire`
+vote vote-against; argue argue-against; speak speak-against; rule rule-against; decide decide-against; strengthen weaken; heavier lighter; support contradict; unanimous divided; ascending descending; upstream downstream; renewable nonrenewable; democrat republican; confirm refute; prove disprove; hire fire`
 
 // synonyms lists words that are taken for one another. A hyphen joins a pair of
 // words into one entry.
@@ -123,6 +125,10 @@ const synonyms = `die died dies dying; write wrote written; find found; build bu
 sell sold; give gave given; take took taken; tell told; think thought; know knew known; see saw seen; speak spoke spoken; eat ate eaten; drink drank; sing sang sung; lose lost
 sleep slept; shoot shot; lead led; hold held; drive drove driven; fly flew flown; teach taught; catch caught; bring brought; pay paid; send sent; spend spent; meet met
 run ran; break broke broken; wear wore; steal stole stolen; hide hid; child children; person people; man men; woman women; foot feet; tooth teeth; mouse mice; lend lent; forbid forbade forbidden; uphold upheld
+sink sank sunk; swim swam swum; ring rang rung; freeze froze frozen; choose chose chosen; forget forgot forgotten; hear heard; keep kept; come came; shake shook shaken
+swear swore sworn; tear tore torn; throw threw thrown; draw drew drawn; blow blew blown; bite bit bitten; feed fed; fight fought; feel felt; strike struck; stand stood
+understand understood; hang hung; seek sought; sweep swept; deal dealt; dig dug; ride rode ridden; sit sat; stick stuck; withdraw withdrew withdrawn; overthrow overthrew overthrown
+weigh weight
 accept approve; usa united-states america; uk united-kingdom great-britain britain; eu european-union; un united-nations
 die dead death passed-away perish decease; kill murder slay assassinate; big large huge enormous; small little tiny; begin start commence; finish end conclude
 buy purchase acquire; film movie motion-picture; car automobile; doctor physician; child kid; help assist aid; show demonstrate indicate; use utilize employ
@@ -144,11 +150,20 @@ const numerals = `zero one two three four five six seven eight nine ten eleven t
 
 const tens = `thirty forty fifty sixty seventy eighty ninety`
 
+// ordinals are figures from the second on: "first" is said of too much, and mostly
+// tells nothing.
+const ordinals = `third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth`
+
+// decades are years of a century, and their plural a figure like the year.
+const decades = `twenties thirties forties fifties sixties seventies eighties nineties`
+
 const months = `january february march april may june july august september october november december`
 
 var monthNames = strings.Fields(months)
 
 const shortMonths = `jan feb mar apr may jun jul aug sep oct nov dec`
+
+const seasons = `spring summer autumn winter`
 
 const weekdays = `monday tuesday wednesday thursday friday saturday sunday`
 
@@ -166,6 +181,7 @@ const (
 	vagues   = `unclear unknown unsure uncertain insufficient unanswerable indeterminate undetermined ambiguous unspecified`
 	being    = `is are was were be been s`
 	agreeing = `yes true correct`
+	counting = `war elizabeth henry james charles george william francis napoleon nicholas alexander peter leopold mary philip type phase class part article title level volume chapter`
 	asking   = `sorry apologize apologies please clarify unfortunately provide question check consult recommend hello hi`
 )
 
@@ -194,6 +210,14 @@ func build() *lexicon {
 	words(tens, func(i int, w string) {
 		l.add(entry{word: hashWord(w), hash: hashNumber(30 + 10*i), role: numeral, value: uint32(30 + 10*i)})
 	})
+	words(ordinals, func(i int, w string) {
+		l.add(entry{word: hashWord(w), hash: hashNumber(3 + i), role: numeral, value: uint32(3 + i)})
+	})
+	words(decades, func(i int, w string) {
+		l.add(entry{word: hashWord(w), hash: hashNumber(20 + 10*i), role: numeral, value: uint32(20 + 10*i)})
+	})
+	l.add(entry{word: hashWord("dozen"), hash: hashNumber(12), role: numeral, value: 12})
+	words(seasons, func(_ int, w string) { l.add(entry{word: hashWord(w), hash: hashStem(w), role: season}) })
 	words(months, func(i int, w string) { l.add(entry{word: hashWord(w), hash: hashWord(w), role: month}) })
 	words(shortMonths, func(i int, w string) {
 		l.add(entry{word: hashWord(w), hash: hashWord(monthNames[i]), role: month})
@@ -225,7 +249,7 @@ func build() *lexicon {
 	}
 	groups(opposites, func(g []string) {
 		l.add(entry{word: hashStem(g[0]), hash: meaning(g[0])})
-		l.add(entry{word: hashStem(g[1]), hash: meaning(g[0]), opposite: true})
+		l.add(entry{word: hashPhrase(g[1]), hash: meaning(g[0]), opposite: true})
 	})
 	groups(synonyms, func(g []string) {
 		base := l.find(same[hashPhrase(g[0])])
@@ -241,7 +265,7 @@ func build() *lexicon {
 	for _, part := range [...]struct {
 		list string
 		cue  cue
-	}{{selves, self}, {knowns, knows}, {facts, fact}, {vagues, vague}, {asking, asks}, {being, be}, {agreeing, agrees}} {
+	}{{selves, self}, {knowns, knows}, {facts, fact}, {vagues, vague}, {asking, asks}, {being, be}, {agreeing, agrees}, {counting, counts}} {
 		words(part.list, func(_ int, w string) {
 			l.add(entry{word: hashWord(w), hash: hashStem(w)})
 			l.find(hashWord(w)).cue |= part.cue

@@ -54,6 +54,8 @@ func TestPairs(t *testing.T) {
 			t.Errorf("line %d, %s: similarity %v, want at least %v:\n\t%s\n\t%s", n, section, s, threshold, one, other)
 		case kind == "apart" && s != Apart:
 			t.Errorf("line %d, %s: similarity %v, want -1:\n\t%s\n\t%s", n, section, s, one, other)
+		case section == "limit: apart, though the same" && s >= threshold, section == "limit: together, though different" && s < threshold:
+			t.Errorf("line %d: similarity %v: no limit any more, and so a pair for the sections above:\n\t%s\n\t%s", n, s, one, other)
 		case kind == "differ" && s >= threshold:
 			t.Errorf("line %d, %s: similarity %v, want below %v:\n\t%s\n\t%s", n, section, s, threshold, one, other)
 		}

@@ -19,6 +19,7 @@ type reader struct {
 	flip     bool // the sentence is said to be false
 
 	predicate bool // is or was stands before
+	ordinal   bool // what stands before is numbered: Henry I
 	deny      bool // within a negation
 	denied    int  // content words since it began
 	quoting   bool // so far it denies what the question denies too, which ends with that
@@ -325,6 +326,13 @@ func (r *reader) word(buf *foldedWord, n int, capital, upper bool, end int) {
 	first := r.w.count == 1
 	predicate := r.predicate
 	r.predicate = false
+	ordinal := r.ordinal
+	r.ordinal = capital && e != nil && e.cue&counts != 0
+	if ordinal && capital && len(low) == 1 && low[0] == 'i' && (end == len(r.text) || r.text[end] != '\'') {
+		r.put(word{hash: h, bits: name}, full) // World War I
+		return
+	}
+	dates := uint16(0)
 	if e != nil {
 		r.cues |= e.cue
 		role := e.role
@@ -396,10 +404,19 @@ func (r *reader) word(buf *foldedWord, n int, capital, upper bool, end int) {
 			r.pass(full)
 			return
 		case numeral:
-			r.put(word{hash: e.hash, bits: figure}, full)
-			r.number = len(r.w.list) - 1
-			r.mantissa, r.exp = uint64(e.value), 0
+			value, h := uint64(e.value), e.hash
+			if v := r.mantissa + value; value < 10 && r.exp == 0 && r.mantissa >= 20 && r.mantissa < 100 && r.takeBack() {
+				value, h = v, hashNumber(int(v)) // twenty-one
+			}
+			before := len(r.w.list)
+			r.put(word{hash: h, bits: figure}, full)
+			if len(r.w.list) > before {
+				r.number = before
+			}
+			r.mantissa, r.exp = value, 0
 			return
+		case season:
+			dates = dated
 		case unitWord:
 			if at := r.number; at >= 0 {
 				r.measure(e.hash)
@@ -421,7 +438,7 @@ func (r *reader) word(buf *foldedWord, n int, capital, upper bool, end int) {
 		r.pass(full)
 		return
 	}
-	v := word{hash: h}
+	v := word{hash: h, bits: dates}
 	if e == nil && (!capital || opening) {
 		if n := prefixed(low); n > 0 {
 			h = hashBytes(stem(low[n:]))
@@ -429,10 +446,11 @@ func (r *reader) word(buf *foldedWord, n int, capital, upper bool, end int) {
 		}
 	}
 	if e != nil && e.opposite {
-		v.bits = denies // taken for the denial of its opposite
+		v.bits |= denies // taken for the denial of its opposite
 	}
 	if e != nil && e.role == month {
 		v.bits |= dated
+		r.measure(uint64(ofDay)) // 12 May
 	}
 	if capital {
 		switch {
@@ -453,6 +471,9 @@ func (r *reader) word(buf *foldedWord, n int, capital, upper bool, end int) {
 				r.drop()
 			}
 			v.hash = p.hash
+			if p.opposite {
+				v.bits ^= denies // vote against
+			}
 		}
 	}
 	r.put(v, full)

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -103,6 +104,31 @@ func TestTheEndOfTheLifelineEndsAll(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	ended(t, -pid)
+}
+
+// A supervisor that somebody ends leaves its command's group to the gateway.
+func TestAnEndedSupervisorLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	r := shell(t, Config{Launcher: launcher(t)})
+	result := make(chan Result, 1)
+	go func() {
+		result <- r.Run(t.Context(), "sleep 1000 & echo $PPID > "+dir+"/parent; echo $$ $! > "+dir+"/pids; wait")
+	}()
+	list := pids(t, filepath.Join(dir, "pids"), 2)
+	if err := syscall.Kill(pids(t, filepath.Join(dir, "parent"), 1)[0], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-result:
+		if got.Outcome != NotRun || got.Err == nil {
+			t.Errorf("%+v", got)
+		}
+	case <-time.After(patience):
+		t.Fatal("Run does not return")
+	}
+	for _, pid := range append(list, -list[0]) {
+		ended(t, pid)
+	}
 }
 
 func TestASupervisorThatIsToldNothing(t *testing.T) {
