@@ -85,7 +85,7 @@ func TestWhatIsSaidInEveryStepIsItsOwners(t *testing.T) {
 	for _, s := range tracetest.SpanStubsFromReadOnlySpans(r.spans.Ended()) {
 		told += s.Name
 		for _, a := range s.Attributes {
-			told += a.Value.Emit()
+			told += a.Value.String()
 		}
 	}
 	if at := where(told); at != "" {
@@ -192,6 +192,9 @@ func TestSimulatedCompanionsTakeEveryStep(t *testing.T) {
 		d := r.ask(`{"prompt":"` + prompt + `","wait":"all","rounds":2,"judge":"ATLAS","synthesis":"AUREA",` + inFull + `}`)
 		if d.Synthesis == nil || d.Synthesis.Outcome != "ok" || d.Synthesis.Reason != "" || !strings.Contains(d.Synthesis.Text, "AUREA") {
 			t.Errorf("%s: synthesis %+v", prompt, d.Synthesis)
+		}
+		if len(d.Rounds.First.Positions) == 1 && (d.Status != "contested" || d.Rounds.Reason != quorum.ReasonOneSided || d.Judge.Reason != quorum.ReasonOneSided) {
+			t.Errorf("%s: %s, rounds %+v, judge %+v", prompt, d.Status, d.Rounds, d.Judge)
 		}
 		if len(d.Rounds.First.Positions) > 1 && (d.Rounds.Held != 2 || !d.Rounds.Ballots[0].Counted) {
 			t.Errorf("%s: rounds %+v", prompt, d.Rounds)
