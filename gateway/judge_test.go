@@ -141,6 +141,20 @@ func TestAJudgeOverturnsNothingThatWasCarried(t *testing.T) {
 	r.again(d)
 }
 
+// What a second round cost is not there for the judge.
+func TestASecondRoundMayUseUpTheMoney(t *testing.T) {
+	t.Parallel()
+	long := func(answer string) behaviour {
+		return sends(`{"response":"` + answer + `","usage":{"inputTokens":31,"outputTokens":1500}}`)
+	}
+	r := start(t, setup{panel: panelOf(t, turns(says("42"), long("42")), turns(says("41"), long("41")), turns(says("40"), long("40")))})
+	d := r.ask(judged + `,"rounds":2,"maxCostMicroUsd":9000}`)
+	if d.Rounds.Held != 2 || d.Judge.Outcome != "busy" || d.Judge.Reason != quorum.ReasonNoMoney || d.Usage.CostMicroUSD > 3*271+3*3031 {
+		t.Errorf("rounds %+v, judge %+v", d.Rounds, d.Judge)
+	}
+	r.again(d)
+}
+
 func TestAJudgeAfterASecondRound(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"number", "text"} {

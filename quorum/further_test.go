@@ -309,6 +309,20 @@ func TestPackedSimilaritiesReadBack(t *testing.T) {
 	}
 }
 
+func TestSimilaritiesOfTwoRoundsArePackedOnly(t *testing.T) {
+	leaf := string(leafOf(sampleFollowed(Text)))
+	before, rest, _ := strings.Cut(leaf, `"packed":"`)
+	_, after, found := strings.Cut(rest, `",`)
+	at := strings.Index(after, `"status"`)
+	if !found || at < 0 {
+		t.Fatalf("no packed similarities in %s", leaf)
+	}
+	bad := before + after[:at] + `"similarities":[1,2,3,4,5,6,7,8,9,10],` + after[at:]
+	if _, _, err := ParseRecord([]byte(bad)); !errors.Is(err, ErrRecord) || !strings.Contains(err.Error(), "not packed") {
+		t.Errorf("%v", err)
+	}
+}
+
 // The order in which positions are shown depends on the deliberation and on what
 // they are shown for, and on nothing else.
 func TestShuffleIsTheDeliberationsOwn(t *testing.T) {

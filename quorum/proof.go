@@ -267,6 +267,9 @@ func readProof(r *canon.Reader, subjects []Subject) (*Proof, int64) {
 			if len(p.Similarities) == 0 {
 				r.Fail("no similarities")
 			}
+			if p.Second != nil { // read before: members are in order
+				r.Fail("similarities of two rounds that are not packed")
+			}
 		case "status":
 			v.Status = readName(r, ParseVerdictStatus)
 		case "synthesis":

@@ -32,6 +32,9 @@ func encodePacked(e *encoder, similarities []PPM) {
 		v := apart64
 		if s >= 0 {
 			v = int(s / thousandth)
+			if PPM(v)*thousandth != s {
+				panic("bug: a similarity that is not coarse in a proof of two rounds")
+			}
 		}
 		e.b = append(e.b, digits64[v>>6&63], digits64[v&63])
 	}
