@@ -392,3 +392,28 @@ func TestFurtherPolicy(t *testing.T) {
 		}
 	}
 }
+
+// A confirmed answer tells of who had it when each answered alone, not of who
+// came round to it.
+func TestAConfirmationGoesByTheFirstRound(t *testing.T) {
+	proof := contestedProof(Number, 5, 3) // 1 2 3 1 2
+	two, three := string([]byte{9, 2}), string([]byte{9, 3})
+	followed(DefaultPolicy(), proof, 0, two, two, two, two, two)
+	if v := &proof.Verdict; v.Status != Carried || v.Votes != 5 {
+		t.Fatalf("%s with %d votes", v.Status, v.Votes)
+	}
+	c := proof.Confirmed(7, true)
+	if c == nil || fmt.Sprint(c.Supporters) != "[AUREA_1 AUREA_4]" || fmt.Sprint(c.Others) != "[AUREA_0 AUREA_2 AUREA_3]" {
+		t.Errorf("confirmed %+v", c)
+	}
+	proof = contestedProof(Number, 5, 3)
+	followed(DefaultPolicy(), proof, 0, three)
+	if c := proof.Confirmed(7, true); c == nil || fmt.Sprint(c.Supporters) != "[AUREA_2]" {
+		t.Errorf("confirmed %+v", c)
+	}
+	proof = contestedProof(Number, 5, 3)
+	followed(DefaultPolicy(), proof, 0, "new")
+	if c := proof.Confirmed(7, true); c != nil {
+		t.Errorf("an answer that nobody had alone is confirmed: %+v", c)
+	}
+}

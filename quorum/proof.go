@@ -53,6 +53,26 @@ func (p *Proof) SpokeAgain(seat int) bool {
 	return false
 }
 
+// firstHeld is the position of the first round that holds what a seat says in the
+// end; -1 if that has none.
+func (p *Proof) firstHeld(seat int) int {
+	if !p.SpokeAgain(seat) {
+		return p.Ballots[seat].Position
+	}
+	for i := range p.Second.Ballots {
+		b := &p.Second.Ballots[i]
+		if b.Seat != seat {
+			continue
+		}
+		for j := range p.Ballots {
+			if first := &p.Ballots[j]; first.Position >= 0 && first.Tag == b.Tag {
+				return first.Position
+			}
+		}
+	}
+	return -1
+}
+
 // SecondReply is the name, with its seat's number after it, by which a reply of
 // the second round is opened: its commitment stands in its ballot.
 const SecondReply = "second/"
