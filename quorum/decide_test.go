@@ -224,6 +224,14 @@ func TestOpenTextIsChosenByReliabilityUnlessItIsAstray(t *testing.T) {
 			t.Errorf("%s: it is %d, want %d", tt.name, v.Winner, tt.want)
 		}
 	}
+	// A policy from before there was an outlier: every deviation counts.
+	p.Consensus.OpenOutlier = 0
+	q := Question{Tier: Research, Kind: Text, Open: true, Similarities: []PPM{300_000, 500_000, 300_000, 600_000, 300_000, 600_000}}
+	ballots := panel(p, &q, "", "", "", "")
+	p.Weigh(&q, ballots, equal, []string{"a", "b", "c", "d"})
+	if v := p.Decide(&q, ballots); v.Winner != 2 {
+		t.Errorf("without an outlier it is %d, want the one most alike the others", v.Winner)
+	}
 }
 
 func TestFamiliesAreCapped(t *testing.T) {

@@ -17,6 +17,9 @@ import (
 // embedded as the default, replaceable by the operator's file, recorded when it
 // takes effect, and named by its digest in every proof. All quantities are
 // integers: ppm, hundredths of a point, micro-dollars, milliseconds.
+//
+// A number that came later than the first ledgers is omitted when it is 0, and 0
+// is how it was before: their policies keep their digests.
 type Policy struct {
 	Version       string            `json:"version"`
 	Cycle         string            `json:"cycle"`         // "C-114"
@@ -31,6 +34,7 @@ type Policy struct {
 	Early         EarlyPolicy       `json:"early"`
 	MaxPanel      int               `json:"maxPanel"`
 	PendingHours  int               `json:"pendingHours"` // how long an operation waits for its co-sign
+	Deliberation  FurtherPolicy     `json:"deliberation,omitzero"`
 
 	digest [32]byte
 	byTier [5]*TierPolicy
@@ -89,7 +93,7 @@ type KindPolicy struct {
 	Bias          PPM  `json:"bias"`
 	ByShare       PPM  `json:"byShare"`
 	ByMargin      PPM  `json:"byMargin"`
-	ByTurnout     PPM  `json:"byTurnout"` // of the weight waited for, what took a position
+	ByTurnout     PPM  `json:"byTurnout,omitzero"` // of the weight waited for, what took a position
 	MinConfidence PPM  `json:"minConfidence"`
 }
 
@@ -108,20 +112,20 @@ type ReliabilityPolicy struct {
 
 // ConsensusPolicy is how replies become positions and a winner.
 type ConsensusPolicy struct {
-	ClusterAt    PPM `json:"clusterAt"`    // similarity that joins two texts
-	OpenWords    int `json:"openWords"`    // longer replies are compared, not clustered
-	OwnPosition  PPM `json:"ownPosition"`  // similarity's part in choosing the reply
-	OpenSpread   PPM `json:"openSpread"`   // log-odds an open text loses for each deviation that it is astray
-	OpenOutlier  PPM `json:"openOutlier"`  // deviations under the mean resemblance that are not astray
-	DissentShare PPM `json:"dissentShare"` // a position below it is no dissent
-	PlainShare   PPM `json:"plainShare"`   // of the replies that must show a closed kind for auto to take it
+	ClusterAt    PPM `json:"clusterAt"`            // similarity that joins two texts
+	OpenWords    int `json:"openWords"`            // longer replies are compared, not clustered
+	OwnPosition  PPM `json:"ownPosition"`          // similarity's part in choosing the reply
+	OpenSpread   PPM `json:"openSpread"`           // log-odds an open text loses for each deviation that it is astray
+	OpenOutlier  PPM `json:"openOutlier,omitzero"` // deviations under the mean resemblance that are not astray; 0: every deviation counts, both ways
+	DissentShare PPM `json:"dissentShare"`         // a position below it is no dissent
+	PlainShare   PPM `json:"plainShare"`           // of the replies that must show a closed kind for auto to take it
 }
 
 // EarlyPolicy is when a deliberation stops listening (DESIGN §4.9).
 type EarlyPolicy struct {
-	Tempering   PPM   `json:"tempering"` // of the log-odds in the posterior
-	Posterior   PPM   `json:"posterior"` // of the leader, for it to be likely
-	Opposed     PPM   `json:"opposed"`   // of the weight still out, that it must withstand to be likely
+	Tempering   PPM   `json:"tempering"`        // of the log-odds in the posterior
+	Posterior   PPM   `json:"posterior"`        // of the leader, for it to be likely
+	Opposed     PPM   `json:"opposed,omitzero"` // of the weight still out, that it must withstand to be likely
 	MinReplies  int   `json:"minReplies"`
 	GraceMillis int64 `json:"graceMillis"`
 	GraceShare  PPM   `json:"graceShare"` // of the time elapsed, when that is longer
@@ -158,6 +162,10 @@ func ParsePolicy(doc []byte) (*Policy, error) {
 	}
 	if err := p.validate(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPolicy, err)
+	}
+	p.Deliberation.fill()
+	if err := p.Deliberation.validate(); err != nil {
+		return nil, fmt.Errorf("%w: deliberation: %w", ErrPolicy, err)
 	}
 	// An absent list and an empty one are the same document.
 	if p.Operations == nil {

@@ -3,6 +3,7 @@ package quorum
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -32,6 +33,20 @@ func TestPolicyRoundTrip(t *testing.T) {
 	}
 }
 
+// A ledger names its policy by digest, and its records have one form: what was
+// added to the policy later must be nowhere in a document that is without it.
+func TestAnOlderPolicyKeepsItsDigest(t *testing.T) {
+	p := readPolicy(t, olderPolicy)
+	for _, later := range []string{"byTurnout", "openOutlier", "opposed"} {
+		if bytes.Contains(p.Canonical(), []byte(later)) {
+			t.Errorf("%s is in an older policy", later)
+		}
+	}
+	if got := fmt.Sprintf("%x", p.Digest()); got != "b4dc7a2fb3a7345426f55a41f576dc3c7791442e79cba6081421dde3a604439f" {
+		t.Errorf("digest %s", got)
+	}
+}
+
 func TestPolicyRefusals(t *testing.T) {
 	doc := string(defaultPolicy)
 	for name, edit := range map[string][2]string{
@@ -43,7 +58,7 @@ func TestPolicyRefusals(t *testing.T) {
 		"impossible count":         {`"count": 1`, `"count": 9`},
 		"answer weights":           {`"earned"`, `"bought"`},
 		"cycle":                    {`"C-114"`, `"114"`},
-		"turnout counts against":   {`"byTurnout": 0`, `"byTurnout": -1`},
+		"turnout counts against":   {`"byTurnout": 2100000`, `"byTurnout": -1`},
 		"outlier":                  {`"openOutlier": 1250000`, `"openOutlier": 8000001`},
 		"opposed by more than all": {`"opposed": 500000`, `"opposed": 1000001`},
 	} {

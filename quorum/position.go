@@ -242,7 +242,10 @@ func (p *Policy) openMerit(q *Question, ballots []Ballot) []PPM {
 	deviation := PPM(Sqrt(squares / int64(count)))
 	for i := range ballots {
 		if votes(&ballots[i]) {
-			astray := min(ratio(merit[i]-mean, deviation)+p.Consensus.OpenOutlier, 0)
+			astray := ratio(merit[i]-mean, deviation)
+			if p.Consensus.OpenOutlier > 0 {
+				astray = min(astray+p.Consensus.OpenOutlier, 0)
+			}
 			merit[i] = p.LogOdds(ballots[i].Prior, p.Kind(q.Kind).Alternatives) + p.Consensus.OpenSpread*astray/One
 		}
 	}
