@@ -31,6 +31,9 @@ func (g *Gateway) further(req *wire.Request, d *quorum.Deliberation, policy *quo
 	if req.Rounds > 0 {
 		w.rounds = req.Rounds
 	}
+	if req.Judge == "" && req.Synthesis == "" {
+		return w, nil
+	}
 	var problems []wire.Detail
 	name := func(field, named string, to *quorum.CompanionID) {
 		switch named {

@@ -8,7 +8,10 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/kaizen-os/deliberation/bench/sim"
+	"github.com/kaizen-os/deliberation/fanout"
 	"github.com/kaizen-os/deliberation/gateway/wire"
+	"github.com/kaizen-os/deliberation/quorum"
 )
 
 // canaries is a panel that says canaries in every step.
@@ -82,7 +85,7 @@ func TestWhatIsSaidInEveryStepIsItsOwners(t *testing.T) {
 	for _, s := range tracetest.SpanStubsFromReadOnlySpans(r.spans.Ended()) {
 		told += s.Name
 		for _, a := range s.Attributes {
-			told += a.Value.Emit()
+			told += a.Value.String()
 		}
 	}
 	if at := where(told); at != "" {
@@ -134,6 +137,25 @@ func TestEveryStepHasItsSpanAndIsCounted(t *testing.T) {
 	}
 }
 
+// What asks for nothing more costs nothing more.
+func TestNothingWantedIsNothingAllocated(t *testing.T) {
+	r := start(t, setup{panel: panelOf(t, says("42"), says("42"))})
+	policy := r.book.State().Policy
+	req, d := &wire.Request{Prompt: "Six times seven?"}, &quorum.Deliberation{Tier: quorum.Standard}
+	n := testing.AllocsPerRun(100, func() {
+		if w, err := r.further(req, d, policy); err != nil || w.any() {
+			t.Errorf("%+v is wanted: %v", w, err)
+		}
+	})
+	if n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	r.ask(guideRequest)
+	if p := r.proof(r.ask(guideRequest).ID); !p.OneRound() {
+		t.Errorf("recorded with steps: %+v", p)
+	}
+}
+
 // The wait for companions in every step is none of the gateway's own time.
 func TestTheWaitOfEveryStepIsCounted(t *testing.T) {
 	t.Parallel()
@@ -141,5 +163,41 @@ func TestTheWaitOfEveryStepIsCounted(t *testing.T) {
 	d := r.ask(everyStep)
 	if tm := d.Timing; tm.Wait <= d.Rounds.Wait || tm.Overhead <= 0 || tm.Total != tm.Wait+tm.Overhead {
 		t.Errorf("timing %+v, of the second round %v", tm, d.Rounds.Wait)
+	}
+}
+
+// The companions of a fresh machine can be shown every step.
+func TestSimulatedCompanionsTakeEveryStep(t *testing.T) {
+	t.Parallel()
+	var panel []*companion
+	for _, c := range sim.Default()[:3] {
+		s := must(sim.Start(sim.Config{Companions: []sim.Companion{c}}))(t)
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		m := member(t, string(c.ID), nil)
+		m.reach(t, s.Endpoints()[0].URL, fanout.LineConfig{})
+		panel = append(panel, m)
+	}
+	r := start(t, setup{panel: panel, policy: func(p *quorum.Policy) {
+		for i := range p.Tiers {
+			p.Tiers[i].Rule.Approvals = 3
+			p.Tiers[i].Rule.Share = quorum.One
+			p.Tiers[i].Rule.Vendors = 4 // contested, whatever they say
+		}
+	}})
+	for _, prompt := range []string{"What is 17 * 23?", "Should the dam be rebuilt?"} {
+		d := r.ask(`{"prompt":"` + prompt + `","wait":"all","rounds":2,"judge":"ATLAS","synthesis":"AUREA",` + inFull + `}`)
+		if d.Synthesis == nil || d.Synthesis.Outcome != "ok" || d.Synthesis.Reason != "" || !strings.Contains(d.Synthesis.Text, "AUREA") {
+			t.Errorf("%s: synthesis %+v", prompt, d.Synthesis)
+		}
+		if len(d.Rounds.First.Positions) == 1 && (d.Status != "contested" || d.Rounds.Reason != quorum.ReasonOneSided || d.Judge.Reason != quorum.ReasonOneSided) {
+			t.Errorf("%s: %s, rounds %+v, judge %+v", prompt, d.Status, d.Rounds, d.Judge)
+		}
+		if len(d.Rounds.First.Positions) > 1 && (d.Rounds.Held != 2 || !d.Rounds.Ballots[0].Counted) {
+			t.Errorf("%s: rounds %+v", prompt, d.Rounds)
+		}
 	}
 }

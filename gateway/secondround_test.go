@@ -179,6 +179,46 @@ func TestAPositionThatNobodyHeldFirstCannotCarry(t *testing.T) {
 	}
 }
 
+func TestAMotionIsVotedOnAgain(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{panel: panelOf(t, turns(votes("approve"), votes("approve")), turns(votes("reject"), votes("approve")), turns(votes("abstain"), votes("approve")))})
+	d := r.ask(`{"prompt":"Seal it?","operation":"domain.seal","rounds":2,` + inFull + `}`)
+	if d.Status != "carried" || d.Decision != "approve" || d.Consensus.Votes != 3 || d.Rounds.First.Status == "carried" {
+		t.Errorf("%s, %s: %+v", d.Status, d.Decision, d.Rounds)
+	}
+	if b := d.Rounds.Ballots; len(b) != 3 || b[0].Moved || !b[1].Moved || !b[2].Moved || b[2].Stance != "approve" {
+		t.Errorf("second ballots %+v", b)
+	}
+	r.again(d)
+}
+
+// That the first round is contested whatever still comes is no reason to hear less
+// of the panel, when those who are out have a voice in the second.
+func TestAFirstRoundBeforeASecondHearsThePanelOut(t *testing.T) {
+	t.Parallel()
+	for _, rounds := range []string{"1", "2"} {
+		t.Run(rounds, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, setup{panel: panelOf(t, says("42"), says("42"), held), policy: func(p *quorum.Policy) {
+				for i := range p.Tiers {
+					p.Tiers[i].Rule.Vendors = 4 // more than there are
+				}
+			}})
+			answered := r.posting(`{"prompt":"Six times seven?","kind":"number","rounds":` + rounds + `}`)
+			want := "unneeded"
+			if rounds == "2" {
+				want = "ok"
+				r.panel[2].next(t).says("40")
+				r.panel[2].next(t).says("40 still")
+			}
+			d := within(t, "the answer", answered).deliberation(http.StatusOK)
+			if got := ballot(t, d, "ZENITH").Outcome; got != want || d.Status != "contested" {
+				t.Errorf("%s, ZENITH %s, want %s", d.Status, got, want)
+			}
+		})
+	}
+}
+
 // takes chooses the answer that is shown by text, whatever letter it has.
 func takes(text string) behaviour {
 	return func(w http.ResponseWriter, c *call) {

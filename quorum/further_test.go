@@ -417,3 +417,46 @@ func TestAConfirmationGoesByTheFirstRound(t *testing.T) {
 		t.Errorf("an answer that nobody had alone is confirmed: %+v", c)
 	}
 }
+
+// A companion whose vote was taken away while it was asked again has none left.
+func TestASuspensionMeanwhileTakesTheFirstBallotToo(t *testing.T) {
+	p := DefaultPolicy()
+	proof := contestedProof(Number, 5, 5)
+	ballots := make([]Ballot, 5)
+	for i := range ballots {
+		ballots[i] = proof.Ballots[i].Ballot
+	}
+	q := proof.Question()
+	h := p.Hear(proof.ID, &q, ballots, proof.Verdict)
+	r := &SecondRound{}
+	for i := range ballots {
+		r.Ballots = append(r.Ballots, SecondBallot{Seat: i, Outcome: Late, Reason: "late", Stands: -1})
+	}
+	r.Ballots[2] = SecondBallot{Seat: 2, Reason: ReasonSuspended, Scored: true, Score: 9000, Key: ballots[0].Key, Stands: -1}
+	h.Second(r)
+	if b := &h.Ballots[2]; b.Counted || b.Position != -1 || b.Reason != ReasonSuspended || r.Ballots[2].Counted {
+		t.Errorf("its ballot %+v, its second %+v", b, r.Ballots[2])
+	}
+	if n := len(h.Verdict.Positions); n != 4 || !h.First[2].Counted {
+		t.Errorf("%d positions, its first ballot %+v", n, h.First[2])
+	}
+
+	// Of texts, another one that said the same speaks for the position from then on.
+	proof = contestedProof(Text, 6, 3)
+	ballots = make([]Ballot, 6)
+	for i := range ballots {
+		ballots[i] = proof.Ballots[i].Ballot
+	}
+	q = proof.Question()
+	h = p.Hear(proof.ID, &q, ballots, proof.Verdict)
+	gone := h.FirstVerdict.Positions[0].Best
+	r = &SecondRound{}
+	for i := range ballots {
+		r.Ballots = append(r.Ballots, SecondBallot{Seat: i, Scored: true, Score: 9000, Stands: 0})
+	}
+	r.Ballots[gone].Reason, r.Ballots[gone].Stands = ReasonSuspended, -1
+	h.Second(r)
+	if w := h.Verdict.Winner; w == gone || h.First[w].Position != 0 || h.Verdict.Votes != 5 || h.Spoken()[gone].Counted {
+		t.Errorf("seat %d speaks for what seat %d said, with %d votes", w, gone, h.Verdict.Votes)
+	}
+}

@@ -170,16 +170,40 @@ func (h *Hearing) regroup(target []int) []Position {
 	for i := range h.Ballots {
 		if k := h.Ballots[i].Position; k >= 0 {
 			now[target[i]] = k
-			positions[k].Best = h.FirstVerdict.Positions[target[i]].Best
+			positions[k].Best = h.spokesman(target[i])
 		}
 	}
 	h.spoken = append(make([]Ballot, 0, len(h.First)), h.First...)
 	for i := range h.spoken {
-		if b := &h.spoken[i]; b.Position >= 0 {
+		b := &h.spoken[i]
+		if h.Ballots[i].Reason == ReasonSuspended {
+			b.Counted, b.Position = false, -1
+		}
+		if b.Position >= 0 {
 			b.Position = now[b.Position]
 		}
 	}
 	return positions
+}
+
+// spokesman is the seat whose reply speaks for position k of the first round: as
+// it was then, unless that companion has been suspended since and another one
+// said the same.
+func (h *Hearing) spokesman(k int) int {
+	best := h.FirstVerdict.Positions[k].Best
+	if h.Ballots[best].Reason != ReasonSuspended {
+		return best
+	}
+	other := -1
+	for i := range h.First {
+		if h.First[i].Position == k && h.Ballots[i].Reason != ReasonSuspended && (other < 0 || h.First[i].Weight > h.First[other].Weight) {
+			other = i
+		}
+	}
+	if other < 0 {
+		return best
+	}
+	return other
 }
 
 // follow2 takes a recorded second round's step, if it can have been taken.

@@ -23,6 +23,12 @@ type mind struct {
 }
 
 func (m *mind) Reply(ask *Ask) (Reply, error) {
+	whole := ask.Prompt
+	if question, _, ok := questionOf(whole); ok && !sumsUp(whole) {
+		bare := *ask // what others said does not sway this one
+		bare.Prompt = question
+		ask = &bare
+	}
 	own := source(m.seed, "reply", string(m.companion.ID), ask.Prompt)
 	right := own.Float64() < m.companion.Skill
 	var reply Reply
@@ -40,7 +46,9 @@ func (m *mind) Reply(ask *Ask) (Reply, error) {
 	case quorum.Code:
 		reply.Text = code(right)
 	default:
-		if answer, subject, found := derive(ask.Prompt, right, own); found {
+		if sumsUp(whole) {
+			reply.Text = synthesis(whole)
+		} else if answer, subject, found := derive(ask.Prompt, right, own); found {
 			reply.Text = sentence(subject, answer, own)
 		} else {
 			reply.Text = m.essay(ask, right, own)
@@ -52,7 +60,7 @@ func (m *mind) Reply(ask *Ask) (Reply, error) {
 		reply.Confidence = 0.75 + 0.22*own.Float64()
 	}
 	reply.Confidence = math.Round(reply.Confidence*100) / 100
-	reply.Usage = tokens(ask.Prompt, reply.Text)
+	reply.Usage = tokens(whole, reply.Text)
 	return reply, nil
 }
 
