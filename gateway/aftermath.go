@@ -140,7 +140,7 @@ func (m *aftermath) finally(said *texts, b quorum.Ballot, r *quorum.Reply, sheet
 	w.Tag = said.tag(&salt, b.Key)
 	w.Reply = said.commit(numbered(fieldReply, name), r.Text)
 	w.Rationale = said.commit(numbered(fieldRationale, name), r.Rationale)
-	findings(&w, sheet.Reading(seat).Assessment.Findings, r.Text, said, &salt)
+	w.Findings, w.More = recorded(sheet.Reading(seat).Assessment.Findings, r.Text, said, &salt)
 	return w
 }
 

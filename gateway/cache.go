@@ -167,7 +167,10 @@ func (o *outcome) size() int64 {
 	for i := range o.texts.replies {
 		n += len(o.texts.replies[i]) + len(o.texts.rationales[i]) + len(o.texts.values[i]) + 1024
 	}
-	return int64(n)
+	for i := range o.texts.again {
+		n += len(o.texts.again[i]) + len(o.texts.againValues[i]) + 512
+	}
+	return int64(n + len(o.texts.judged) + len(o.texts.synthesis))
 }
 
 // hit counts an answer that is given again; false means that it must not be.

@@ -79,6 +79,10 @@ func TestOnlyWhoAsksForTheCacheGetsIt(t *testing.T) {
 		`{"prompt":"Six times seven?","kind":"number","wait":"decided","cache":{"maxAgeSeconds":3600}}`,
 		`{"prompt":"Six times seven?","kind":"number","wait":"all","context":{"tier":"research"},"cache":{"maxAgeSeconds":3600}}`,
 		`{"prompt":"Six times seven?","kind":"number","wait":"all","context":{"cycle":"C-115"},"cache":{"maxAgeSeconds":3600}}`,
+		`{"prompt":"Six times seven?","kind":"number","wait":"all","rounds":2,"cache":{"maxAgeSeconds":3600}}`,
+		`{"prompt":"Six times seven?","kind":"number","wait":"all","judge":"ATLAS","cache":{"maxAgeSeconds":3600}}`,
+		`{"prompt":"Six times seven?","kind":"number","wait":"all","judge":"AUREA","cache":{"maxAgeSeconds":3600}}`,
+		`{"prompt":"Six times seven?","kind":"number","wait":"all","synthesis":"ATLAS","cache":{"maxAgeSeconds":3600}}`,
 		`{"messages":[{"role":"user","content":"Six times seven?"}],"kind":"number","wait":"all","cache":{"maxAgeSeconds":3600}}`,
 	} {
 		if d := r.askCached(body); d.Cached || d.ID == first.ID {

@@ -53,6 +53,7 @@ type call struct {
 	body   []byte
 	answer chan string   // what a held call is to answer
 	gone   chan struct{} // closed when the gateway has hung up on a held call
+	end    chan struct{} // closed when the test lets go of everybody
 }
 
 // member makes the companion of that name, which has the behaviour given.
@@ -125,7 +126,7 @@ func (c *companion) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	h := &call{ctx: r.Context(), header: r.Header, body: body, answer: make(chan string, 1), gone: make(chan struct{})}
+	h := &call{ctx: r.Context(), header: r.Header, body: body, answer: make(chan string, 1), gone: make(chan struct{}), end: c.end}
 	select {
 	case c.asked <- h:
 	default: // nobody listens: the test is not about calls

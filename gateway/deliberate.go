@@ -22,6 +22,7 @@ type asking struct {
 	d        *quorum.Deliberation
 	caller   *caller
 	limits   panelLimits
+	further  further
 	deadline time.Duration
 	received time.Time
 }
@@ -32,10 +33,12 @@ type outcome struct {
 	verdict *quorum.Verdict // with positions and dissent
 	receipt ledger.Receipt
 	texts   *texts
+	course  *quorum.Hearing // nil where nothing followed the first round
 }
 
 // deliberate is the product's main job, from an admitted request to a durable
-// proof: seat, ask, score, decide, record. Scoring happens in each companion's
+// proof: seat, ask, score, decide, record; between the last two, what the request
+// wants beyond one round. Scoring happens in each companion's
 // goroutine as its reply arrives.
 func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 	view, now := g.view.Load(), g.book.State()
@@ -64,7 +67,11 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 	after := g.cut(s, end, shadows)
 
 	g.telemetry.timed(ctx, "decide", func() { s.decide(g.suspended) })
-	proof, said := g.testify(s, a, &prompt)
+	var f *sequel
+	if a.further.any() {
+		f = g.follow(ctx, view, s, a)
+	}
+	proof, said := g.testify(s, a, &prompt, f)
 	if end == heardAll {
 		g.scorer.Release(s.sheet) // no seat of a whole panel is still being read
 	}
@@ -74,8 +81,12 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 		return nil, unrecorded(a.d.ID, err)
 	}
 	after.recorded(proof, said.seed)
-	g.telemetry.decided(ctx, proof, &s.verdict)
-	return &outcome{proof, &s.verdict, receipt, said}, nil
+	out := &outcome{proof: proof, verdict: &s.verdict, receipt: receipt, texts: said}
+	if f != nil {
+		out.verdict, out.course = &f.course.Verdict, f.course
+	}
+	g.telemetry.decided(ctx, proof, out.verdict)
+	return out, nil
 }
 
 // reading is what becomes of each reply as it arrives: it is read onto sheet, in
@@ -102,7 +113,7 @@ func unrecorded(id string, cause error) error {
 // the replies tell.
 func (g *Gateway) sit(view *view, a *asking) *sitting {
 	st := g.book.State()
-	s := &sitting{d: a.d, policy: st.Policy, scorer: g.scorer}
+	s := &sitting{d: a.d, policy: st.Policy, scorer: g.scorer, twice: a.further.rounds > 1}
 	s.panel = seat(st, view.lines, a.d, a.limits)
 	s.q = quorum.Question{Tier: a.d.Tier, Kind: a.d.Kind, Options: len(a.d.Options), Operation: a.d.Operation != ""}
 	if s.q.Kind == quorum.Auto {
@@ -237,8 +248,12 @@ func (g *Gateway) admitted(req *wire.Request, k *caller, received time.Time) (*a
 		// What is scored, committed to and compared with is the whole conversation.
 		d.Prompt = strings.Join(whole, "\n\n")
 	}
+	further, err := g.further(req, d, policy)
+	if err != nil {
+		return nil, err
+	}
 	return &asking{
-		d: d, caller: k, received: received, deadline: time.Duration(req.DeadlineMs) * time.Millisecond,
+		d: d, caller: k, further: further, received: received, deadline: time.Duration(req.DeadlineMs) * time.Millisecond,
 		limits: panelLimits{companions: req.MaxCompanions, cost: quorum.MicroUSD(req.MaxCostMicroUSD)},
 	}, nil
 }

@@ -36,8 +36,7 @@ func seat(s *state.State, lines map[quorum.CompanionID]*fanout.Line, d *quorum.D
 	members := s.Roster.Members()
 	n := len(members)
 	p := &panel{state: s, lines: make([]*fanout.Line, 0, n), members: make([]*quorum.Companion, 0, n)}
-	floor, _ := s.Policy.Chamber(d.Chamber)
-	floor = max(floor, s.Policy.Tier(d.Tier).Rule.Floor)
+	floor := floor(s, d)
 	for i := range members {
 		m := &members[i]
 		line := lines[m.ID]
@@ -99,7 +98,7 @@ func (p *panel) narrow(d *quorum.Deliberation, limits panelLimits) {
 		worth[i] = p.state.Roster.Find(m.ID).Standing.Of(p.state.Policy, p.state.Policy.VoteWeight(m), kind, d.Topic)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(worth[b], worth[a]) })
-	expected := quorum.Usage{InputTokens: int64(len(d.Prompt)/4 + 1), OutputTokens: expectedOutput}
+	expected := expected(d)
 	var spent quorum.MicroUSD
 	chosen := order[:0]
 	for _, i := range order {

@@ -29,12 +29,13 @@ func (g *Gateway) getDeliberation(ctx *fasthttp.RequestCtx, k *caller) error {
 	if err != nil {
 		return err
 	}
-	v, err := g.verdictOf(p)
+	v, course, err := g.verdictOf(p)
 	if err != nil {
 		return err
 	}
+	out := &outcome{proof: p, verdict: v, receipt: receipt, texts: said, course: course}
 	ctx.SetContentType(contentJSON)
-	ctx.SetBody(g.respond(p, v, receipt, said, wire.DefaultInclude|wire.IncludeReplies).AppendTo(nil))
+	ctx.SetBody(g.respond(out, wire.DefaultInclude|wire.IncludeReplies).AppendTo(nil))
 	return nil
 }
 
@@ -145,18 +146,19 @@ func (g *Gateway) textsFor(p *quorum.Proof, k *caller) (*texts, error) {
 	case k.Role != RoleSteward && c.Owner != k.Name:
 		return nil, nil
 	}
-	return textsOf(c, len(p.Ballots), p.Verdict.Winner), nil
+	return textsOf(c, p), nil
 }
 
 // verdictOf decides again on what p records: positions and dissent are not in
-// the record, since they follow from it.
-func (g *Gateway) verdictOf(p *quorum.Proof) (*quorum.Verdict, error) {
+// the record, since they follow from it. The hearing is nil where nothing
+// followed the first round.
+func (g *Gateway) verdictOf(p *quorum.Proof) (*quorum.Verdict, *quorum.Hearing, error) {
 	if p.Verdict.Status == quorum.RefusedPrompt {
-		return &p.Verdict, nil
+		return &p.Verdict, nil, nil
 	}
 	policy := g.book.Policy(p.Policy)
 	if policy == nil {
-		return nil, fmt.Errorf("proof of %s names a policy that was never in force here", p.ID)
+		return nil, nil, fmt.Errorf("proof of %s names a policy that was never in force here", p.ID)
 	}
 	ballots := make([]quorum.Ballot, len(p.Ballots))
 	for i := range ballots {
@@ -164,7 +166,14 @@ func (g *Gateway) verdictOf(p *quorum.Proof) (*quorum.Verdict, error) {
 	}
 	q := p.Question()
 	v := policy.Decide(&q, ballots)
-	return &v, nil
+	if p.OneRound() {
+		return &v, nil, nil
+	}
+	course, err := policy.Follow(p, ballots, v)
+	if err != nil {
+		return nil, nil, fmt.Errorf("proof of %s: %w", p.ID, err)
+	}
+	return &course.Verdict, course, nil
 }
 
 // listDeliberations serves GET /v1/deliberations: the caller's own, newest first.

@@ -5,13 +5,14 @@ import (
 
 	"github.com/kaizen-os/deliberation/gateway/wire"
 	"github.com/kaizen-os/deliberation/quorum"
-	"github.com/kaizen-os/deliberation/store/ledger"
 )
 
 // respond is a deliberation as its reader sees it: the same whether it was just
-// decided or is read back from the ledger. said is nil for readers who may see
-// the verdict and not the texts, and when the texts have been erased.
-func (g *Gateway) respond(p *quorum.Proof, v *quorum.Verdict, receipt ledger.Receipt, said *texts, include wire.Include) *wire.Deliberation {
+// decided or is read back from the ledger. o.texts is nil for readers who may see
+// the verdict and not the texts, and when the texts have been erased. Positions
+// and ballots are as they stand after all that followed the first round.
+func (g *Gateway) respond(o *outcome, include wire.Include) *wire.Deliberation {
+	p, v, receipt, said := o.proof, o.verdict, o.receipt, o.texts
 	out := &wire.Deliberation{
 		ID: p.ID, Status: v.Status.String(), Decision: v.Decision.String(),
 		Consensus: wire.Consensus{
@@ -29,60 +30,68 @@ func (g *Gateway) respond(p *quorum.Proof, v *quorum.Verdict, receipt ledger.Rec
 		told = nil
 	}
 	if told != nil && v.Winner >= 0 {
-		out.Answer, out.Value = told.answer, told.values[v.Winner]
+		out.Answer, out.Value = told.answer, told.value(p, v.Winner)
 	}
 	if include&wire.IncludePositions != 0 {
 		out.Positions = make([]wire.Position, len(v.Positions))
 		for i := range v.Positions {
 			at := &v.Positions[i]
-			out.Positions[i] = wire.Position{Answer: told.of(p.Kind, at.Best), Share: wire.PPM(at.Share), Companions: supporters(p, i)}
+			out.Positions[i] = wire.Position{Answer: told.of(p, at.Best), Share: wire.PPM(at.Share), Companions: o.supporters(i)}
 		}
 	}
 	for _, d := range v.Dissent {
 		at := &v.Positions[d.Position]
-		out.Dissent = append(out.Dissent, wire.Dissent{Companions: supporters(p, d.Position), Share: wire.PPM(at.Share),
-			Answer: told.of(p.Kind, at.Best), WinsBy: d.WinsBy})
+		out.Dissent = append(out.Dissent, wire.Dissent{Companions: o.supporters(d.Position), Share: wire.PPM(at.Share),
+			Answer: told.of(p, at.Best), WinsBy: d.WinsBy})
 	}
 	if include&wire.IncludeBallots != 0 {
 		out.Ballots = make([]wire.Ballot, len(p.Ballots))
 	}
 	for i := range p.Ballots {
 		b := &p.Ballots[i]
-		out.Usage.InputTokens += b.Usage.InputTokens
-		out.Usage.OutputTokens += b.Usage.OutputTokens
-		out.Usage.CostMicroUSD += int64(b.Usage.Cost)
+		add(&out.Usage, &b.Usage)
 		if out.Ballots != nil {
 			g.ballot(&out.Ballots[i], b)
+			out.Ballots[i].Position = o.position(i)
 			if told != nil && include&wire.IncludeReplies != 0 {
 				out.Ballots[i].Reply, out.Ballots[i].Rationale = told.replies[i], told.rationales[i]
 			}
 		}
 	}
+	if o.course != nil {
+		sequelOf(out, o, told, include)
+	}
 	return out
 }
 
-// of is the answer that a position is shown by: what a closed kind's reply says,
-// a text's whole reply.
-func (t *texts) of(kind quorum.Kind, seat int) string {
-	switch {
-	case t == nil:
-		return ""
-	case kind.Closed():
-		return t.values[seat]
-	}
-	return t.replies[seat]
+func add(to *wire.Usage, u *quorum.Usage) {
+	to.InputTokens += u.InputTokens
+	to.OutputTokens += u.OutputTokens
+	to.CostMicroUSD += int64(u.Cost)
 }
 
-func supporters(p *quorum.Proof, position int) []string {
+// position is where a seat stands in the end.
+func (o *outcome) position(seat int) int {
+	if o.course != nil {
+		return o.course.Ballots[seat].Position
+	}
+	return o.proof.Ballots[seat].Position
+}
+
+func (o *outcome) supporters(position int) []string {
+	return supporters(o.proof, func(seat int) bool { return o.position(seat) == position })
+}
+
+func supporters(p *quorum.Proof, behind func(seat int) bool) []string {
 	n := 0
 	for i := range p.Ballots {
-		if p.Ballots[i].Position == position {
+		if behind(i) {
 			n++
 		}
 	}
 	out := make([]string, 0, n)
 	for i := range p.Ballots {
-		if p.Ballots[i].Position == position {
+		if behind(i) {
 			out = append(out, string(p.Ballots[i].Companion))
 		}
 	}
@@ -102,10 +111,16 @@ func (g *Gateway) ballot(to *wire.Ballot, b *quorum.Testimony) {
 	if b.Scored {
 		to.Score = wire.Hundredths(b.Score)
 	}
-	if len(b.Findings) > 0 {
-		to.Violations = make([]wire.Violation, len(b.Findings))
+	to.Violations = violations(b.Findings)
+}
+
+func violations(found []quorum.RecordedFinding) []wire.Violation {
+	if len(found) == 0 {
+		return nil
 	}
-	for i, f := range b.Findings {
-		to.Violations[i] = wire.Violation{Clause: int(f.Clause), Rule: f.Rule, Severity: wire.PPM(f.Severity), Start: f.Start, End: f.End}
+	out := make([]wire.Violation, len(found))
+	for i, f := range found {
+		out[i] = wire.Violation{Clause: int(f.Clause), Rule: f.Rule, Severity: wire.PPM(f.Severity), Start: f.Start, End: f.End}
 	}
+	return out
 }

@@ -121,7 +121,7 @@ func (g *Gateway) postDeliberate(ctx *fasthttp.RequestCtx, k *caller) error {
 	if err != nil {
 		return err
 	}
-	body := g.respond(out.proof, out.verdict, out.receipt, out.texts, req.Include)
+	body := g.respond(out, req.Include)
 	body.Cached = cached
 	total := time.Since(received)
 	wait := time.Duration(out.proof.WaitMicros) * time.Microsecond

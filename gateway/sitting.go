@@ -24,6 +24,7 @@ type sitting struct {
 	verdict quorum.Verdict
 	in      []bool
 	waited  time.Duration // from begun to the last reply that was listened to
+	twice   bool          // a second round may follow
 }
 
 // Why listening ended.
@@ -39,7 +40,6 @@ const (
 // likely, or the grace is over, as the request's way of waiting says), or ctx is
 // done.
 func (s *sitting) listen(ctx context.Context) heard {
-	var grace *time.Timer
 	var graceOver <-chan time.Time
 	rule := &s.policy.Tier(s.d.Tier).Rule
 	for {
@@ -56,10 +56,10 @@ func (s *sitting) listen(ctx context.Context) heard {
 			if s.settled() {
 				return heardEnough
 			}
-			if grace == nil && !rule.Patient && s.policy.QuorumMet(&s.q, s.panel.ballots) {
-				grace = time.NewTimer(s.grace())
-				graceOver = grace.C
-				defer grace.Stop()
+			if graceOver == nil && !rule.Patient && s.policy.QuorumMet(&s.q, s.panel.ballots) {
+				over := time.NewTimer(grace(s.policy, time.Since(s.begun)))
+				graceOver = over.C
+				defer over.Stop()
 			}
 		case <-graceOver:
 			s.waited = time.Since(s.begun)
@@ -71,9 +71,11 @@ func (s *sitting) listen(ctx context.Context) heard {
 	}
 }
 
-func (s *sitting) grace() time.Duration {
-	e := &s.policy.Early
-	return max(time.Duration(e.GraceMillis)*time.Millisecond, time.Since(s.begun)*time.Duration(e.GraceShare)/time.Duration(quorum.One))
+// grace is how long those still out have, once the quorum is met so long after
+// they were asked.
+func grace(p *quorum.Policy, elapsed time.Duration) time.Duration {
+	e := &p.Early
+	return max(time.Duration(e.GraceMillis)*time.Millisecond, elapsed*time.Duration(e.GraceShare)/time.Duration(quorum.One))
 }
 
 // take casts the ballot of a seat that has arrived.
@@ -96,6 +98,9 @@ func (s *sitting) settled() bool {
 	v := s.policy.Decide(&s.q, s.panel.ballots)
 	if s.d.Kind != s.q.Kind {
 		return false // auto: not known yet what kind of question this is
+	}
+	if s.twice && v.Status == quorum.Contested {
+		return false // what is out has a voice in the second round
 	}
 	return s.policy.Settled(&s.q, &v, s.panel.ballots, func(i int) bool { return !s.in[i] }) ||
 		s.d.Wait == quorum.WaitLikely && s.policy.Likely(&s.q, &v, s.panel.ballots)
@@ -121,5 +126,8 @@ func (s *sitting) decide(suspended func(quorum.CompanionID) bool) {
 		}
 	}
 	s.scorer.Compare(s.policy, &s.q, s.sheet, s.panel.ballots)
+	if s.twice {
+		quorum.Coarsen(s.q.Similarities)
+	}
 	s.verdict = s.policy.Decide(&s.q, s.panel.ballots)
 }

@@ -32,12 +32,14 @@ type telemetry struct {
 	gatewayTime   metric.Float64Histogram
 	deliberations metric.Int64Counter
 	ballots       metric.Int64Counter
+	steps         metric.Int64Counter
 	agreement     metric.Float64Histogram
 	runs          metric.Float64Histogram
 
 	byTier    [5][]metric.RecordOption
 	byVerdict [7][5][]metric.AddOption
 	byOutcome [7][]metric.AddOption
+	byStep    [len(stepNames)][7][]metric.AddOption
 	byRun     [run.Outcomes][]metric.RecordOption
 }
 
@@ -47,6 +49,15 @@ type routeLabels struct {
 	options []trace.SpanStartOption
 	byClass [6][]metric.RecordOption // by status class, 1xx to 5xx
 }
+
+// The steps that may follow a first round, as spans and metrics name them.
+const (
+	stepSecond = iota
+	stepJudge
+	stepSynthesis
+)
+
+var stepNames = [...]string{"second round", "judge", "synthesis"}
 
 const spanKey = "kaizen.span" // user value of a request: its context
 
@@ -64,7 +75,7 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, g *Gateway) (*telemet
 		meter = metricnoop.Meter{}
 	}
 	t := &telemetry{tracer: tracer}
-	var errs [7]error
+	var errs [8]error
 	t.requests, errs[0] = meter.Float64Histogram("http.server.request.duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of HTTP server requests."), metric.WithExplicitBucketBoundaries(requestBuckets...))
 	t.gatewayTime, errs[1] = meter.Float64Histogram("kaizen.overhead", metric.WithUnit("s"),
@@ -73,6 +84,7 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, g *Gateway) (*telemet
 	t.ballots, errs[3] = meter.Int64Counter("kaizen.ballots", metric.WithDescription("Ballots by outcome."))
 	t.agreement, errs[4] = meter.Float64Histogram("kaizen.agreement", metric.WithUnit("1"),
 		metric.WithDescription("The leader's share of all seated weight."), metric.WithExplicitBucketBoundaries(shareBuckets...))
+	t.steps, errs[7] = meter.Int64Counter("kaizen.steps", metric.WithDescription("What was wanted after first rounds: second rounds, judges and syntheses, by outcome."))
 	var gauge metric.Int64ObservableGauge
 	gauge, errs[5] = meter.Int64ObservableGauge("kaizen.quorum.slack",
 		metric.WithDescription("Companions that can be reached beyond what a tier's quorum needs; -1 when it cannot be had."))
@@ -91,6 +103,9 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, g *Gateway) (*telemet
 		}
 	}
 	for o := quorum.OK; o <= quorum.Unneeded; o++ {
+		for step, name := range stepNames {
+			t.byStep[step][o] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("kaizen.step", name), attribute.String("kaizen.outcome", o.String())))}
+		}
 		t.byOutcome[o] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("kaizen.outcome", o.String())))}
 	}
 	for o := range t.byRun {
@@ -222,6 +237,15 @@ func (t *telemetry) decided(ctx context.Context, p *quorum.Proof, v *quorum.Verd
 		if n > 0 {
 			t.ballots.Add(ctx, n, t.byOutcome[o]...)
 		}
+	}
+	if p.Second != nil {
+		t.steps.Add(ctx, 1, t.byStep[stepSecond][p.Second.Outcome]...)
+	}
+	if p.Judge != nil {
+		t.steps.Add(ctx, 1, t.byStep[stepJudge][p.Judge.Outcome]...)
+	}
+	if p.Synthesis != nil {
+		t.steps.Add(ctx, 1, t.byStep[stepSynthesis][p.Synthesis.Outcome]...)
 	}
 	if len(v.Positions) > 0 {
 		t.agreement.Record(ctx, float64(v.Agreement)/float64(quorum.One), t.byTier[p.Tier]...)

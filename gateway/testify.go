@@ -9,7 +9,9 @@ import (
 
 // testify writes down what was decided and why: the proof for the ledger, and
 // the texts it commits to.
-func (g *Gateway) testify(s *sitting, a *asking, prompt *quorum.Assessment) (*quorum.Proof, *texts) {
+//
+// f is nil where nothing followed the first round.
+func (g *Gateway) testify(s *sitting, a *asking, prompt *quorum.Assessment, f *sequel) (*quorum.Proof, *texts) {
 	n := len(s.panel.ballots)
 	said := newTexts(a, n)
 	salt := said.seed.Salt(tagField)
@@ -26,12 +28,15 @@ func (g *Gateway) testify(s *sitting, a *asking, prompt *quorum.Assessment) (*qu
 			w.Reply = said.commit(numbered(fieldReply, i), r.Text)
 			w.Rationale = said.commit(numbered(fieldRationale, i), r.Rationale)
 			w.Tag = said.tag(&salt, s.panel.ballots[i].Key)
-			findings(&w, s.sheet.Reading(i).Assessment.Findings, r.Text, said, &salt)
+			w.Findings, w.More = recorded(s.sheet.Reading(i).Assessment.Findings, r.Text, said, &salt)
 		}
 		p.Ballots[i] = w
 	}
-	if w := s.verdict.Winner; w >= 0 {
-		said.answer = said.replies[w]
+	if f != nil {
+		f.testify(p, said)
+	}
+	if w := p.Verdict.Winner; w >= 0 {
+		said.answer = said.spoken(p, w)
 		p.Answer = said.commit(fieldAnswer, said.answer)
 	}
 	p.TotalMicros = time.Since(a.received).Microseconds()
@@ -61,22 +66,21 @@ const maxModelName = 64
 
 func clip(s string, n int) string { return s[:min(len(s), n)] }
 
-// findings lists what cost the reply points, each with a keyed digest of what it
-// matched: never the text.
-func findings(w *quorum.Testimony, found []quorum.Finding, text string, said *texts, salt *commit.Salt) {
+// recorded lists what cost a text points, each with a keyed digest of what it
+// matched: never the text. more is how many are not listed.
+func recorded(found []quorum.Finding, text string, said *texts, salt *commit.Salt) (list []quorum.RecordedFinding, more int64) {
 	listed := found[:min(len(found), quorum.MaxFindings)]
-	w.More = int64(len(found) - len(listed))
 	if len(listed) > 0 {
-		w.Findings = make([]quorum.RecordedFinding, len(listed))
+		list = make([]quorum.RecordedFinding, len(listed))
 	}
 	for i, f := range listed {
-		w.Findings[i] = quorum.RecordedFinding{Finding: f, Match: said.tag(salt, text[f.Start:f.End])}
+		list[i] = quorum.RecordedFinding{Finding: f, Match: said.tag(salt, text[f.Start:f.End])}
 	}
+	return list, int64(len(found) - len(listed))
 }
 
 func recordFindings(found []quorum.Finding, text string, said *texts) []quorum.RecordedFinding {
-	var w quorum.Testimony
 	salt := said.seed.Salt(tagField)
-	findings(&w, found, text, said, &salt)
-	return w.Findings
+	list, _ := recorded(found, text, said, &salt)
+	return list
 }

@@ -20,6 +20,10 @@ type texts struct {
 	replies    []string
 	rationales []string
 	values     []string // what each answers, for closed kinds
+
+	again, againValues []string // the second round's, by seat; nil where there was none
+	judged             string   // the judge's reply
+	synthesis          string
 }
 
 // Field names in the vault; a reply's has its seat's number after it.
@@ -30,6 +34,11 @@ const (
 	fieldReply     = "reply/"
 	fieldRationale = "rationale/"
 	fieldValue     = "value/"
+
+	fieldSecond      = quorum.SecondReply // and the seat's number
+	fieldSecondValue = "secondValue/"
+	fieldJudge       = "judge"
+	fieldSynthesis   = "synthesis"
 )
 
 func newTexts(a *asking, seats int) *texts {
@@ -58,6 +67,10 @@ func (t *texts) committed() map[string]string {
 	for i := range t.replies {
 		all[numbered(fieldReply, i)], all[numbered(fieldRationale, i)] = t.replies[i], t.rationales[i]
 	}
+	for i := range t.again {
+		all[numbered(fieldSecond, i)] = t.again[i]
+	}
+	all[fieldJudge], all[fieldSynthesis] = t.judged, t.synthesis
 	maps.DeleteFunc(all, func(_, text string) bool { return text == "" })
 	return all
 }
@@ -109,12 +122,18 @@ func (t *texts) contents() *vault.Contents {
 		add(numbered(fieldRationale, i), t.rationales[i])
 		add(numbered(fieldValue, i), t.values[i])
 	}
+	for i := range t.again {
+		add(numbered(fieldSecond, i), t.again[i])
+		add(numbered(fieldSecondValue, i), t.againValues[i])
+	}
+	add(fieldJudge, t.judged)
+	add(fieldSynthesis, t.synthesis)
 	return c
 }
 
-// textsOf reads what contents sealed, for a panel of so many seats; the answer is
-// the winner's reply.
-func textsOf(c *vault.Contents, seats, winner int) *texts {
+// textsOf reads what contents sealed for p; the answer is the winner's reply.
+func textsOf(c *vault.Contents, p *quorum.Proof) *texts {
+	seats := len(p.Ballots)
 	t := &texts{owner: c.Owner, seed: c.Seed, replies: make([]string, seats), rationales: make([]string, seats), values: make([]string, seats)}
 	byName := make(map[string][]byte, len(c.Fields))
 	for _, f := range c.Fields {
@@ -126,8 +145,55 @@ func textsOf(c *vault.Contents, seats, winner int) *texts {
 		t.rationales[i] = string(byName[numbered(fieldRationale, i)])
 		t.values[i] = string(byName[numbered(fieldValue, i)])
 	}
-	if winner >= 0 {
-		t.answer = t.replies[winner]
+	if p.Second != nil {
+		t.again, t.againValues = make([]string, seats), make([]string, seats)
+		for i := range seats {
+			t.again[i] = string(byName[numbered(fieldSecond, i)])
+			t.againValues[i] = string(byName[numbered(fieldSecondValue, i)])
+		}
+	}
+	t.judged, t.synthesis = string(byName[fieldJudge]), string(byName[fieldSynthesis])
+	if p.Verdict.Winner >= 0 {
+		t.answer = t.spoken(p, p.Verdict.Winner)
 	}
 	return t
+}
+
+// spoken is the reply by which a seat's position is given.
+func (t *texts) spoken(p *quorum.Proof, seat int) string {
+	if p.SpokeAgain(seat) {
+		return t.again[seat]
+	}
+	return t.replies[seat]
+}
+
+// value is what that reply answers, for closed kinds.
+func (t *texts) value(p *quorum.Proof, seat int) string {
+	if p.SpokeAgain(seat) {
+		return t.againValues[seat]
+	}
+	return t.values[seat]
+}
+
+// of is the answer that a position is shown by: what a closed kind's reply says,
+// a text's whole reply. "" for readers who may not see it, who have no texts.
+func (t *texts) of(p *quorum.Proof, seat int) string {
+	switch {
+	case t == nil:
+		return ""
+	case p.Kind.Closed():
+		return t.value(p, seat)
+	}
+	return t.spoken(p, seat)
+}
+
+// first is the same in the first round.
+func (t *texts) first(p *quorum.Proof, seat int) string {
+	switch {
+	case t == nil:
+		return ""
+	case p.Kind.Closed():
+		return t.values[seat]
+	}
+	return t.replies[seat]
 }

@@ -53,9 +53,13 @@ func (p *Policy) Gate(q *Question, b *Ballot) {
 
 // judge turns positions, in any order, into the verdict.
 func (p *Policy) judge(q *Question, ballots []Ballot, positions []Position) Verdict {
+	return p.conclude(q, ballots, strongestFirst(p, q, ballots, positions))
+}
+
+// conclude is the verdict on positions in the order that decides: the first leads.
+func (p *Policy) conclude(q *Question, ballots []Ballot, positions []Position) Verdict {
 	rule := &p.Tier(q.Tier).Rule
-	v := Verdict{Winner: -1, Confidence: NoConfidence, Required: rule.Approvals}
-	v.Positions = strongestFirst(p, q, ballots, positions)
+	v := Verdict{Winner: -1, Confidence: NoConfidence, Required: rule.Approvals, Positions: positions}
 
 	var seated, heard, taken PPM
 	counted := 0

@@ -124,6 +124,13 @@ func (d *Disclosure) Check() (rec Record, at int64, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	if p, ok := rec.(*Proof); ok && p.Second != nil {
+		for i := range p.Second.Ballots {
+			if b := &p.Second.Ballots[i]; b.Reply != ([32]byte{}) {
+				committed[fmt.Sprint(SecondReply, b.Seat)] = b.Reply
+			}
+		}
+	}
 	for i := range d.Opened {
 		o := &d.Opened[i]
 		digest, ok := committed[o.Field]

@@ -215,13 +215,17 @@ func readConfirmation(r *canon.Reader, subjects []Subject) (*Confirmation, int64
 }
 
 // Confirmed is the record that p's answer was right, or was not; nil where p has
-// none. index is p's own.
+// none. index is p's own. Who is right or wrong by it is who held that answer, or
+// another, in the first round, where each answered alone.
 func (p *Proof) Confirmed(index uint64, correct bool) *Confirmation {
 	w := p.Verdict.Winner
 	if w < 0 || w >= len(p.Ballots) {
 		return nil
 	}
-	answer := p.Ballots[w].Position
+	answer := p.firstHeld(w)
+	if answer < 0 {
+		return nil
+	}
 	c := &Confirmation{ID: p.ID, Index: index, Correct: correct, Kind: p.Kind, Topic: p.Topic}
 	for i := range p.Ballots {
 		b := &p.Ballots[i].Ballot

@@ -34,6 +34,7 @@ type Policy struct {
 	Early         EarlyPolicy       `json:"early"`
 	MaxPanel      int               `json:"maxPanel"`
 	PendingHours  int               `json:"pendingHours"` // how long an operation waits for its co-sign
+	Deliberation  FurtherPolicy     `json:"deliberation,omitzero"`
 
 	digest [32]byte
 	byTier [5]*TierPolicy
@@ -161,6 +162,10 @@ func ParsePolicy(doc []byte) (*Policy, error) {
 	}
 	if err := p.validate(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPolicy, err)
+	}
+	p.Deliberation.fill()
+	if err := p.Deliberation.validate(); err != nil {
+		return nil, fmt.Errorf("%w: deliberation: %w", ErrPolicy, err)
 	}
 	// An absent list and an empty one are the same document.
 	if p.Operations == nil {

@@ -24,11 +24,58 @@ type Proof struct {
 	Ballots      []Testimony
 	Similarities []PPM
 	Verdict      Verdict
-	WaitMicros   int64 // from asking to the last reply that was waited for
-	TotalMicros  int64 // from the request's arrival to the encoding of this record
+	Second       *SecondRound // nil unless a second round was wanted; Ballots are the first round's
+	Judge        *Judgement   // nil unless a judge was wanted
+	Synthesis    *Synthesis   // nil unless a synthesis was wanted
+	WaitMicros   int64        // for companions: from asking to the last reply that was waited for, in each step
+	TotalMicros  int64        // from the request's arrival to the encoding of this record
 
 	Prompt, Client, Answer [32]byte // commitments
 }
+
+// maxSeats is the most that a policy may seat.
+const maxSeats = 64
+
+// OneRound reports whether nothing was wanted beyond the first round.
+func (p *Proof) OneRound() bool { return p.Second == nil && p.Judge == nil && p.Synthesis == nil }
+
+// SpokeAgain reports whether what a seat says for its position is its reply of
+// the second round: for closed kinds, if that one counts.
+func (p *Proof) SpokeAgain(seat int) bool {
+	if p.Second == nil || !p.Kind.Closed() {
+		return false
+	}
+	for i := range p.Second.Ballots {
+		if b := &p.Second.Ballots[i]; b.Seat == seat {
+			return b.Counted
+		}
+	}
+	return false
+}
+
+// firstHeld is the position of the first round that holds what a seat says in the
+// end; -1 if that has none.
+func (p *Proof) firstHeld(seat int) int {
+	if !p.SpokeAgain(seat) {
+		return p.Ballots[seat].Position
+	}
+	for i := range p.Second.Ballots {
+		b := &p.Second.Ballots[i]
+		if b.Seat != seat {
+			continue
+		}
+		for j := range p.Ballots {
+			if first := &p.Ballots[j]; first.Position >= 0 && first.Tag == b.Tag {
+				return first.Position
+			}
+		}
+	}
+	return -1
+}
+
+// SecondReply is the name, with its seat's number after it, by which a reply of
+// the second round is opened: its commitment stands in its ballot.
+const SecondReply = "second/"
 
 // Type of the record.
 func (p *Proof) Type() RecordType { return TypeDeliberation }
@@ -48,8 +95,9 @@ func (p *Proof) AppendLeaf(dst []byte) ([]byte, int) {
 	e.num("asOf", int64(p.AsOf))
 	e.str("asked", p.Asked.String())
 	stamp := e.stamp()
+	limit := p.listing()
 	if len(p.Ballots) > 0 {
-		encodeTestimonies(&e, p.Ballots)
+		encodeBallots(&e, p.Ballots, limit)
 	}
 	e.flag("bound", v.Bound)
 	e.str("chamber", p.Chamber)
@@ -62,11 +110,17 @@ func (p *Proof) AppendLeaf(dst []byte) ([]byte, int) {
 	e.flag("degraded", v.Degraded)
 	e.str("deliberation", p.ID)
 	e.flag("flips", v.Flips)
+	if p.Judge != nil {
+		p.Judge.encode(&e, "judge", limit, p.Judge)
+	}
 	e.str("kind", p.Kind.String())
 	e.num("margin", int64(v.Margin))
 	e.flag("open", p.Open)
 	e.str("operation", p.Operation)
 	e.num("options", p.Options)
+	if p.Second != nil && len(p.Similarities) > 0 {
+		encodePacked(&e, p.Similarities)
+	}
 	e.hex("policy", p.Policy[:])
 	if len(p.Rejection) > 0 {
 		e.key("promptFindings")
@@ -78,8 +132,11 @@ func (p *Proof) AppendLeaf(dst []byte) ([]byte, int) {
 	}
 	e.always("promptScore", int64(p.PromptScore))
 	e.num("required", int64(v.Required))
+	if p.Second != nil {
+		p.Second.encode(&e, limit)
+	}
 	e.num("share", int64(v.Share))
-	if len(p.Similarities) > 0 {
+	if p.Second == nil && len(p.Similarities) > 0 {
 		e.key("similarities")
 		e.open('[')
 		for _, s := range p.Similarities {
@@ -89,6 +146,9 @@ func (p *Proof) AppendLeaf(dst []byte) ([]byte, int) {
 		e.close(']')
 	}
 	e.str("status", v.Status.String())
+	if p.Synthesis != nil {
+		p.Synthesis.encode(&e, "synthesis", limit, nil)
+	}
 	e.str("tier", p.Tier.String())
 	e.str("topic", p.Topic)
 	e.num("totalMicros", p.TotalMicros)
@@ -103,7 +163,33 @@ func (p *Proof) AppendLeaf(dst []byte) ([]byte, int) {
 	e.commitment("client", &p.Client)
 	e.commitment("prompt", &p.Prompt)
 	encodeCommitments(&e, p.Ballots)
+	if p.Judge != nil {
+		e.commitment("judge", &p.Judge.Reply)
+	}
+	if p.Synthesis != nil {
+		e.commitment("synthesis", &p.Synthesis.Reply)
+	}
 	return e.done(), stamp
+}
+
+// listing is how many findings each text of p's may list.
+func (p *Proof) listing() int {
+	total, texts := countFindings(p.Ballots), len(p.Ballots)
+	if p.Second != nil {
+		for i := range p.Second.Ballots {
+			total += min(len(p.Second.Ballots[i].Findings), MaxFindings)
+		}
+		texts += len(p.Second.Ballots)
+	}
+	if p.Judge != nil {
+		total += min(len(p.Judge.Findings), MaxFindings)
+		texts++
+	}
+	if p.Synthesis != nil {
+		total += min(len(p.Synthesis.Findings), MaxFindings)
+		texts++
+	}
+	return listing(total, texts)
 }
 
 func readProof(r *canon.Reader, subjects []Subject) (*Proof, int64) {
@@ -145,6 +231,8 @@ func readProof(r *canon.Reader, subjects []Subject) (*Proof, int64) {
 			p.ID = r.String()
 		case "flips":
 			v.Flips = r.Bool()
+		case "judge":
+			p.Judge = readJudgement(r)
 		case "kind":
 			p.Kind = readName(r, ParseKind)
 		case "margin":
@@ -155,6 +243,8 @@ func readProof(r *canon.Reader, subjects []Subject) (*Proof, int64) {
 			p.Operation = r.String()
 		case "options":
 			p.Options = r.Int()
+		case "packed":
+			p.Similarities = readPacked(r)
 		case "policy":
 			r.Hex(p.Policy[:])
 		case "promptFindings":
@@ -168,6 +258,8 @@ func readProof(r *canon.Reader, subjects []Subject) (*Proof, int64) {
 			}
 		case "required":
 			v.Required = int(r.Int())
+		case "second":
+			p.Second = readSecond(r)
 		case "share":
 			v.Share = PPM(r.Int())
 		case "similarities":
@@ -177,6 +269,8 @@ func readProof(r *canon.Reader, subjects []Subject) (*Proof, int64) {
 			}
 		case "status":
 			v.Status = readName(r, ParseVerdictStatus)
+		case "synthesis":
+			p.Synthesis = readSynthesis(r)
 		case "tier":
 			p.Tier = readName(r, ParseTier)
 		case "topic":
@@ -199,11 +293,20 @@ func readProof(r *canon.Reader, subjects []Subject) (*Proof, int64) {
 	if n := len(p.Ballots); len(p.Similarities) > 0 && len(p.Similarities) != n*(n-1)/2 {
 		r.Fail("%d similarities for %d ballots", len(p.Similarities), n)
 	}
+	if len(p.Ballots) > maxSeats {
+		r.Fail("%d ballots, at most %d", len(p.Ballots), maxSeats)
+	}
 	if p.ID == "" || p.Tier == NoTier || (len(p.Ballots) > 0 && p.Kind == Auto) {
 		r.Fail("deliberation, tier or kind is missing")
 	}
 	rest := readCommitments(r, subjects, p.Ballots)
 	p.Prompt, p.Client, p.Answer = rest["prompt"], rest["client"], rest["answer"]
+	if p.Judge != nil {
+		p.Judge.Reply = rest["judge"]
+	}
+	if p.Synthesis != nil {
+		p.Synthesis.Reply = rest["synthesis"]
+	}
 	return p, at
 }
 

@@ -54,7 +54,7 @@ func sampleRecords() []Record {
 	refused := &Proof{ID: "dlb_x", Policy: digestOf(1), Charter: digestOf(2), Tier: Standard, Cycle: "C-114", Verdict: Verdict{Winner: -1, Confidence: -1}, PromptScore: 1500,
 		Rejection: []RecordedFinding{{Finding{Safety, "safety.weapon", 850_000, 0, 9}, KeyTag{1}}}, Prompt: digestOf(3)}
 	return []Record{
-		sampleProof(5), refused,
+		sampleProof(5), sampleFollowed(Number), sampleFollowed(Text), refused,
 		&Completion{ID: "dlb_x", Kind: Number, Observed: true, Ballots: sampleProof(3).Ballots},
 		&CacheHits{[]CacheHit{{"dlb_x", 7, 3}}},
 		&Founding{"operator", c},
@@ -210,6 +210,7 @@ func BenchmarkDecide(b *testing.B) {
 }
 
 func FuzzParseRecord(f *testing.F) {
+	rules := DefaultPolicy()
 	for _, rec := range sampleRecords() {
 		f.Add(leafOf(rec))
 	}
@@ -222,6 +223,15 @@ func FuzzParseRecord(f *testing.F) {
 		PutStamp(again, stamp, at)
 		if !bytes.Equal(again, leaf) {
 			t.Fatalf("accepted bytes have another encoding")
+		}
+		if p, ok := rec.(*Proof); ok && len(p.Ballots) > 0 {
+			// Whatever it says, to judge it ends in an error at the worst.
+			ballots := make([]Ballot, len(p.Ballots))
+			for i := range ballots {
+				ballots[i] = p.Ballots[i].Ballot
+			}
+			q := p.Question()
+			rules.Follow(p, ballots, rules.Decide(&q, ballots))
 		}
 	})
 }

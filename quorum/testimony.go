@@ -50,22 +50,14 @@ func (t *Testimony) encode(e *encoder, limit int) {
 	e.num("cost", int64(t.Usage.Cost))
 	e.flag("counted", t.Counted)
 	e.num("earned", int64(t.Earned))
-	listed := t.Findings[:min(len(t.Findings), limit)]
-	if len(listed) > 0 {
-		e.key("findings")
-		e.open('[')
-		for i := range listed {
-			listed[i].encode(e)
-		}
-		e.close(']')
-	}
+	more := encodeFindings(e, t.Findings, limit)
 	e.num("inputTokens", t.Usage.InputTokens)
 	if t.Tag != (KeyTag{}) {
 		e.hex("key", t.Tag[:])
 	}
 	e.num("latency", t.LatencyMicros)
 	e.str("model", t.Model)
-	e.num("more", t.More+int64(len(t.Findings)-len(listed)))
+	e.num("more", t.More+more)
 	e.str("outcome", t.Outcome.String())
 	e.num("outputTokens", t.Usage.OutputTokens)
 	if t.Position >= 0 {
@@ -88,6 +80,20 @@ func (t *Testimony) encode(e *encoder, limit int) {
 	e.close('}')
 }
 
+// encodeFindings lists at most limit of them and returns how many it left out.
+func encodeFindings(e *encoder, all []RecordedFinding, limit int) (more int64) {
+	listed := all[:min(len(all), limit)]
+	if len(listed) > 0 {
+		e.key("findings")
+		e.open('[')
+		for i := range listed {
+			listed[i].encode(e)
+		}
+		e.close(']')
+	}
+	return int64(len(all) - len(listed))
+}
+
 func (f *RecordedFinding) encode(e *encoder) {
 	e.comma()
 	e.open('{')
@@ -103,14 +109,25 @@ func (f *RecordedFinding) encode(e *encoder) {
 }
 
 func encodeTestimonies(e *encoder, all []Testimony) {
-	total := 0
+	encodeBallots(e, all, listing(countFindings(all), len(all)))
+}
+
+func countFindings(all []Testimony) (total int) {
 	for i := range all {
 		total += min(len(all[i].Findings), MaxFindings)
 	}
-	limit := MaxFindings
+	return total
+}
+
+// listing is how many findings each of so many texts may list, if there are total.
+func listing(total, texts int) int {
 	if total > findingBudget {
-		limit = min(findingBudget/len(all), MaxFindings)
+		return min(findingBudget/texts, MaxFindings)
 	}
+	return MaxFindings
+}
+
+func encodeBallots(e *encoder, all []Testimony, limit int) {
 	e.key("ballots")
 	e.open('[')
 	for i := range all {
@@ -159,10 +176,7 @@ func readTestimony(r *canon.Reader) Testimony {
 		case "earned":
 			t.Earned = PPM(r.Int())
 		case "findings":
-			r.Array(func() { t.Findings = append(t.Findings, readFinding(r)) })
-			if len(t.Findings) == 0 || len(t.Findings) > MaxFindings {
-				r.Fail("%d findings", len(t.Findings))
-			}
+			t.Findings = readFindings(r)
 		case "inputTokens":
 			t.Usage.InputTokens = r.Int()
 		case "key":
@@ -214,6 +228,14 @@ func readTestimony(r *canon.Reader) Testimony {
 		r.Fail("companion %q", t.Companion)
 	}
 	return t
+}
+
+func readFindings(r *canon.Reader) (all []RecordedFinding) {
+	r.Array(func() { all = append(all, readFinding(r)) })
+	if len(all) == 0 || len(all) > MaxFindings {
+		r.Fail("%d findings", len(all))
+	}
+	return all
 }
 
 func readFinding(r *canon.Reader) RecordedFinding {

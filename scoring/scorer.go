@@ -31,6 +31,9 @@ type Sheet struct {
 	d        *quorum.Deliberation
 	question answer.Words // what it asks, so that repeating it is no agreement
 	readings []Reading
+
+	compared []*answer.Words // scratch of Compare
+	nothing  answer.Words    // in the place of a seat that does not count
 }
 
 // A Reading is what one reply says.
@@ -93,8 +96,13 @@ func (sh *Sheet) Ran(seat int, key, reason string) {
 // Read scores and reads the reply of one seat. Different seats may be read at
 // the same time.
 func (s *Scorer) Read(sh *Sheet, seat int, r *quorum.Reply) {
+	s.charter.AssessReply(&sh.readings[seat].Assessment, r.Text, sh.d.Prompt)
+	sh.read(seat, r)
+}
+
+// read reads what a reply answers.
+func (sh *Sheet) read(seat int, r *quorum.Reply) {
 	reading := &sh.readings[seat]
-	s.charter.AssessReply(&reading.Assessment, r.Text, sh.d.Prompt)
 	switch {
 	case sh.d.Kind.Closed():
 		reading.extract(sh.d, sh.d.Kind, r)
@@ -183,11 +191,11 @@ func (s *Scorer) Compare(p *quorum.Policy, q *quorum.Question, sh *Sheet, ballot
 	if q.Keyed() {
 		return
 	}
-	words := make([]*answer.Words, len(ballots))
-	none := new(answer.Words)
+	sh.compared = slices.Grow(sh.compared[:0], len(ballots))[:len(ballots)]
+	words := sh.compared
 	texts, long := 0, 0
 	for i := range ballots {
-		words[i] = none
+		words[i] = &sh.nothing
 		if b := &ballots[i]; b.Outcome == quorum.OK && b.Scored && b.Reason == "" {
 			words[i] = &sh.readings[i].words
 			texts++
@@ -198,9 +206,9 @@ func (s *Scorer) Compare(p *quorum.Policy, q *quorum.Question, sh *Sheet, ballot
 	}
 	q.Open = q.Kind == quorum.Code || 2*long > texts
 	if q.Kind != quorum.Code && texts > 1 {
-		q.Similarities = answer.Similarities(nil, words)
+		q.Similarities = answer.Similarities(make([]quorum.PPM, 0, len(words)*(len(words)-1)/2), words)
 	}
-	sh.equate(q, ballots, words, none)
+	sh.equate(q, ballots, words, &sh.nothing)
 }
 
 // equate sees that replies that are the same, word for word, share a position: also

@@ -68,6 +68,9 @@ const (
 type askOptions struct {
 	url, key, tier, chamber, kind, operation, wait, receipt string
 
+	judge, synthesis string
+	rounds           int
+
 	options  []string
 	deadline time.Duration
 	json     bool
@@ -89,6 +92,7 @@ Exit codes: 0 carried; 1 no verdict; 2 wrong command line; 3 a verdict that is
 not carried (contested, lost, inquorate, refused, pending or expired).`,
 		Example: `  kaizen ask "Is 1009 a prime number?" --kind vote
   kaizen ask "Which city is Canada's capital?" --option Toronto --option Ottawa
+  kaizen ask "Should the dam be rebuilt?" --rounds 2 --judge ATLAS --synthesis AUREA
   kaizen ask - --json < prompt.txt`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -110,6 +114,9 @@ not carried (contested, lost, inquorate, refused, pending or expired).`,
 	f.StringArrayVar(&o.options, "option", nil, "an option to choose from; give it once for each")
 	f.StringVar(&o.operation, "operation", "", "what would happen, such as mic.mint, when it is more than a question")
 	f.StringVar(&o.wait, "wait", "", "decided, likely or all (default decided)")
+	f.IntVar(&o.rounds, "rounds", 0, "2 asks again, with the others' answers, when the first round is contested; 1 does not (default: the policy's)")
+	f.StringVar(&o.judge, "judge", "", "a companion that chooses among the answers when the panel is not sure, or none (default: the policy's)")
+	f.StringVar(&o.synthesis, "synthesis", "", "a companion that writes what all together came to, or none (default: the policy's)")
 	f.DurationVar(&o.deadline, "deadline", 0, "the most it may take, such as 5s (default 20s)")
 	f.BoolVar(&o.json, "json", false, "print the gateway's JSON as it is")
 	f.StringVar(&o.receipt, "receipt", "", "save the receipt to this file, with the prompt and the answer, so that you can prove both to others")
@@ -204,6 +211,9 @@ func (o *askOptions) request(args []string, stdin io.Reader) (*wire.Request, err
 		Operation:  o.operation,
 		DeadlineMs: o.deadline.Milliseconds(),
 		Wait:       o.wait,
+		Rounds:     o.rounds,
+		Judge:      o.judge,
+		Synthesis:  o.synthesis,
 		Include:    wire.IncludeBallots | wire.IncludePositions,
 	}, nil
 }

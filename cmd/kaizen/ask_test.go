@@ -81,6 +81,8 @@ func TestAskGolden(t *testing.T) {
 	}{
 		{"carried", 200, exitCarried},
 		{"contested", 200, exitNotCarried},
+		{"deliberated", 200, exitNotCarried},
+		{"stepless", 200, exitNotCarried},
 		{"inquorate", 200, exitNotCarried},
 		{"pending", 202, exitNotCarried},
 		{"refused", 403, exitNotCarried},
@@ -131,8 +133,15 @@ func TestAskShowsNoControlCharacters(t *testing.T) {
 			{Position: 7, Stance: evil}, {Position: -1, Stance: evil},
 		},
 		Proof: wire.Proof{LeafHash: evil, Receipt: evil},
+		Rounds: &wire.Rounds{Held: 2, First: wire.FirstRound{Status: evil}, Ballots: []wire.AgainBallot{
+			{Companion: evil, Reason: evil}, {Companion: evil, Outcome: evil}, {Companion: evil, Counted: true, Moved: true, Position: 7}}},
+		Judge:     &wire.Judge{Service: wire.Service{Companion: evil}, Chosen: 7},
+		Synthesis: &wire.Synthesis{Text: evil, Service: wire.Service{Companion: evil, Reason: evil}},
 	}
-	for _, r := range string(appendVerdict(nil, v, paint{})) {
+	text := string(appendVerdict(nil, v, paint{}))
+	v.Rounds = &wire.Rounds{Held: 1, Outcome: evil, Reason: evil}
+	v.Judge = &wire.Judge{Service: wire.Service{Companion: evil, Reason: evil}, Chosen: -1}
+	for _, r := range text + string(appendVerdict(nil, v, paint{})) {
 		if r != '\n' && r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u202e' {
 			t.Fatalf("%q reaches the terminal", r)
 		}
@@ -153,6 +162,8 @@ func TestAskRequest(t *testing.T) {
 		{"options make a choice", []string{"hi", "--option", "a, b", "--option", "c"}, "", `{"prompt":"hi","kind":"choice","options":["a, b","c"],"include":["ballots","positions"]}`},
 		{"every flag", []string{"hi", "--tier", "high", "--chamber", "genesis-dome", "--kind", "vote", "--operation", "mic.mint", "--wait", "all", "--deadline", "1.5s"}, "",
 			`{"prompt":"hi","context":{"tier":"high","chamber":"genesis-dome"},"kind":"vote","operation":"mic.mint","deadlineMs":1500,"wait":"all","include":["ballots","positions"]}`},
+		{"what may follow", []string{"hi", "--rounds", "2", "--judge", "ATLAS", "--synthesis", "none"}, "",
+			`{"prompt":"hi","include":["ballots","positions"],"rounds":2,"judge":"ATLAS","synthesis":"none"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got, method, path, kind string

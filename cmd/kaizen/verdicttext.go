@@ -66,7 +66,7 @@ func meaning(status string) string {
 }
 
 // appendVerdict appends v for people: answer, verdict, a row a companion,
-// dissent, receipt. What companions wrote is shown without control characters:
+// dissent, what followed the first round, receipt. What companions wrote is shown without control characters:
 // they could move the cursor or rename the window.
 func appendVerdict(dst []byte, v *wire.Deliberation, p paint) []byte {
 	if v.Answer != "" {
@@ -90,6 +90,7 @@ func appendVerdict(dst []byte, v *wire.Deliberation, p paint) []byte {
 			dst = append(dst, '\n')
 		}
 	}
+	dst = appendSteps(dst, v, p)
 	dst = fmt.Appendf(dst, "\n%s\n", p.as(dim, strings.Join(costFacts(v), " · ")))
 	if v.Proof.LeafHash != "" {
 		dst = fmt.Appendf(dst, "%s  index %d  leaf %s\n         %s\n", p.as(bold, "receipt"), v.Proof.Index, oneLine(v.Proof.LeafHash), oneLine(v.Proof.Receipt))

@@ -3,6 +3,8 @@ package wire
 import (
 	"encoding/json"
 	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Bounds of a calibration that are the protocol's own.
@@ -99,10 +101,18 @@ func (it *CalibrationItem) decode(d *decoder, lim *Limits) {
 	}
 }
 
-// truth reads one accepted answer, or an array of them.
+// truth reads one accepted answer, or an array of them. A number may stand there
+// without quotes, as it is written.
 func (it *CalibrationItem) truth(d *decoder, lim *Limits) {
 	each := func() {
-		s, ok := d.text()
+		var s string
+		ok := true
+		if d.syntax == nil && d.json.PeekKind() == '0' {
+			s = string(d.value())
+			ok = d.syntax == nil
+		} else {
+			s, ok = d.text()
+		}
 		switch {
 		case !ok:
 			return
@@ -119,17 +129,17 @@ func (it *CalibrationItem) truth(d *decoder, lim *Limits) {
 		return
 	}
 	switch got := d.json.PeekKind(); got {
-	case '"':
+	case '"', '0':
 		each()
 	case '[':
 		d.array("strings", MaxTruths, each)
 	case 'n':
 		d.problem(MissingField, "is null: an item without it is not labelled")
 		d.skip()
-	case 0:
+	case jsontext.KindInvalid:
 		d.skip() // the read says what is wrong
 	default:
-		d.problem(InvalidType, "want a string or an array of strings, got %s", kindName(got))
+		d.problem(InvalidType, "want a string, a number, or an array of them, got %s", kindName(got))
 		d.skip()
 	}
 }

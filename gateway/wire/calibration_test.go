@@ -12,6 +12,8 @@ func TestCalibrationRequest(t *testing.T) {
 		`{"items":[{"prompt":"2+2?","kind":"number","truth":"4"}]}`: {[]CalibrationItem{{"2+2?", "number", nil, "", []string{"4"}}}, 20_000},
 		`{"deadlineMs":500,"items":[{"prompt":"a","kind":"choice","options":["x","y"],"topic":"al-1","truth":["x","B","x"]},{"prompt":"b","kind":"vote","truth":["reject"]}]}`: {
 			[]CalibrationItem{{"a", "choice", []string{"x", "y"}, "al-1", []string{"x", "B"}}, {"b", "vote", nil, "", []string{"reject"}}}, 500},
+		`{"items":[{"prompt":"2+2?","kind":"number","truth":4.0}]}`:                      {[]CalibrationItem{{"2+2?", "number", nil, "", []string{"4.0"}}}, 20_000},
+		`{"items":[{"prompt":"2+2?","kind":"number","truth":["four",4]}]}`:               {[]CalibrationItem{{"2+2?", "number", nil, "", []string{"four", "4"}}}, 20_000},
 		`{"items":[{"prompt":"q","kind":"text","truth":["a"],"options":[],"topic":""}]}`: {[]CalibrationItem{{"q", "text", nil, "", []string{"a"}}}, 20_000},
 	} {
 		var got CalibrationRequest
@@ -41,9 +43,9 @@ func TestCalibrationRequest(t *testing.T) {
 		item(`"truth":null`):                                                   {MissingField, "items[0].truth"},
 		item(`"truth":[]`):                                                     {MissingField, "items[0].truth"},
 		item(`"truth":""`):                                                     {InvalidValue, "items[0].truth"},
-		item(`"truth":42`):                                                     {InvalidType, "items[0].truth"},
+		item(`"truth":true`):                                                   {InvalidType, "items[0].truth"},
 		item(`"truth":["a"," "]`):                                              {InvalidValue, "items[0].truth[1]"},
-		item(`"truth":["a",5]`):                                                {InvalidType, "items[0].truth[1]"},
+		item(`"truth":["a",[5]]`):                                              {InvalidType, "items[0].truth[1]"},
 		item(`"truth":"` + strings.Repeat("t", 41) + `"`):                      {InvalidValue, "items[0].truth"},
 		item(`"truth":"a","options":["a","b"]`):                                {InvalidValue, "items[0].options"},
 		item(`"truth":"a","options":["a"]`):                                    {InvalidValue, "items[0].options"},

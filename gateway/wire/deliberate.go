@@ -14,6 +14,8 @@ const (
 	MaxOptions       = 26 // one a letter
 	MaxOptionBytes   = 1024
 	MaxCompanions    = 64
+	MaxRounds        = 2
+	maxCompanionID   = 32
 	MaxCacheAge      = 86_400 // seconds, a day
 	maxOperation     = 128
 	maxTopic         = 64
@@ -71,7 +73,14 @@ type Request struct {
 	MaxCostMicroUSD    int64  // 0 is no bound
 	CacheMaxAgeSeconds int64  // 0 never answers from the cache
 	Include            Include
+
+	Rounds    int    // 1 or 2; 0 leaves it to the policy
+	Judge     string // a companion, [Nobody], or "" to leave it to the policy
+	Synthesis string // likewise
 }
+
+// Nobody stands for no judge, or no synthesis, whatever the policy has by itself.
+const Nobody = "none"
 
 // A Message is one turn of a conversation.
 type Message struct {
@@ -101,7 +110,7 @@ const (
 
 var (
 	requestFields = []string{"prompt", "messages", "context", "kind", "options", "operation",
-		"deadlineMs", "wait", "maxCompanions", "maxCostMicroUsd", "cache", "include"}
+		"deadlineMs", "wait", "maxCompanions", "maxCostMicroUsd", "cache", "include", "rounds", "judge", "synthesis"}
 	contextFields = []string{"tier", "chamber", "cycle", "topic"}
 	messageFields = []string{"role", "content"}
 	cacheFields   = []string{"maxAgeSeconds"}
@@ -175,7 +184,23 @@ func (r *Request) field(d *decoder, name string, lim *Limits) {
 				r.Include |= IncludeReplies | IncludeBallots
 			}
 		})
+	case "rounds":
+		r.Rounds = int(d.whole(1, MaxRounds))
+	case "judge":
+		r.Judge = companion(d)
+	case "synthesis":
+		r.Synthesis = companion(d)
 	}
+}
+
+// companion reads the id of one, or [Nobody].
+func companion(d *decoder) string {
+	id, _ := d.text()
+	if id != "" && id != Nobody && !isCompanion(id) {
+		d.problem(InvalidValue, "want a companion's id, such as AUREA, or %s", Nobody)
+		return ""
+	}
+	return id
 }
 
 func (c *Context) field(d *decoder, name string, lim *Limits) {
@@ -326,6 +351,20 @@ func isName(s string, most int, also string) bool {
 	return true
 }
 
+// isCompanion reports whether s has the form of a companion's id.
+func isCompanion(s string) bool {
+	if s == "" || len(s) > maxCompanionID {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || i > 0 && (c == '_' || c == '-')) {
+			return false
+		}
+	}
+	return true
+}
+
 // AppendTo appends r as the body of a request, fields at zero left out: the
 // gateway's defaults then stand. A decoded request comes out with every field
 // that matters, in one order, so that equal requests have equal bytes.
@@ -382,7 +421,11 @@ func (r *Request) AppendTo(dst []byte) []byte {
 			dst = appendString(dst, name)
 		}
 	}
-	return append(dst, "]}"...)
+	dst = append(dst, ']')
+	dst = appendCount(dst, "rounds", int64(r.Rounds))
+	dst = appendField(dst, 0, "judge", r.Judge)
+	dst = appendField(dst, 0, "synthesis", r.Synthesis)
+	return append(dst, '}')
 }
 
 // appendField appends a string field unless it is empty, with a comma before it

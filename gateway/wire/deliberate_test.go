@@ -14,7 +14,7 @@ const guide = `{"prompt":"...","context":{"tier":"standard","chamber":"thought-b
 // full has every field that a request with a prompt may have.
 const full = `{"prompt":"Which?","context":{"tier":"high","chamber":"genesis-dome","cycle":"C-7","topic":"geo-1"},
  "kind":"choice","options":["A","B"],"operation":"mic.mint","deadlineMs":1500,"wait":"likely","maxCompanions":3,
- "maxCostMicroUsd":5000,"cache":{"maxAgeSeconds":60},"include":["ballots","positions","replies"]}`
+ "maxCostMicroUsd":5000,"cache":{"maxAgeSeconds":60},"include":["ballots","positions","replies"],"rounds":2,"judge":"ATLAS","synthesis":"none"}`
 
 func TestRequestDecode(t *testing.T) {
 	plain := func(change func(*Request)) Request {
@@ -37,13 +37,13 @@ func TestRequestDecode(t *testing.T) {
 			Prompt: "Which?", Context: Context{"high", "genesis-dome", "C-7", "geo-1"},
 			Kind: "choice", Options: []string{"A", "B"}, Operation: "mic.mint", DeadlineMs: 1500, Wait: "likely",
 			MaxCompanions: 3, MaxCostMicroUSD: 5000, CacheMaxAgeSeconds: 60,
-			Include: IncludeBallots | IncludePositions | IncludeReplies,
+			Include: IncludeBallots | IncludePositions | IncludeReplies, Rounds: 2, Judge: "ATLAS", Synthesis: "none",
 		}},
 		{"messages instead of a prompt",
 			`{"messages":[{"role":"system","content":"Be brief."},{"content":"a","role":"user"},{"role":"assistant","content":""},{"role":"user","content":"b"}]}`,
 			plain(func(r *Request) { r.Prompt, r.Messages = "", turns })},
 		{"empty is the same as left out",
-			`{"prompt":"hi","messages":[],"context":{"tier":"","chamber":"","cycle":"","topic":""},"kind":"","options":[],"operation":"","wait":"","maxCompanions":0,"maxCostMicroUsd":0,"cache":{}}`,
+			`{"prompt":"hi","messages":[],"context":{"tier":"","chamber":"","cycle":"","topic":""},"kind":"","options":[],"operation":"","wait":"","maxCompanions":0,"maxCostMicroUsd":0,"cache":{},"judge":"","synthesis":""}`,
 			plain(func(*Request) {})},
 		{"include may be nothing", `{"prompt":"hi","include":[]}`, plain(func(r *Request) { r.Include = 0 })},
 		{"replies bring the ballots", `{"prompt":"hi","include":["replies"]}`, plain(func(r *Request) { r.Include = IncludeReplies | IncludeBallots })},
@@ -153,6 +153,14 @@ func TestRequestDecodeRefuses(t *testing.T) {
 		{"a negative count", `{"prompt":"hi","maxCompanions":-1}`, InvalidValue, "maxCompanions", "from 0 to 64"},
 		{"too large a count", `{"prompt":"hi","maxCompanions":65}`, InvalidValue, "maxCompanions", "from 0 to 64"},
 		{"a negative cost", `{"prompt":"hi","maxCostMicroUsd":-1}`, InvalidValue, "maxCostMicroUsd", "at least 0"},
+		{"no round", `{"prompt":"hi","rounds":0}`, InvalidValue, "rounds", "from 1 to 2"},
+		{"three rounds", `{"prompt":"hi","rounds":3}`, InvalidValue, "rounds", "from 1 to 2"},
+		{"half a round", `{"prompt":"hi","rounds":1.5}`, InvalidType, "rounds", "want a whole number, without point"},
+		{"rounds in words", `{"prompt":"hi","rounds":"two"}`, InvalidType, "rounds", "want a whole number, got a string"},
+		{"a judge in lower case", `{"prompt":"hi","judge":"atlas"}`, InvalidValue, "judge", "want a companion's id, such as AUREA, or none"},
+		{"two judges", `{"prompt":"hi","judge":["ATLAS","AUREA"]}`, InvalidType, "judge", "want a string, got an array"},
+		{"a synthesis by nobody's name", `{"prompt":"hi","synthesis":"A B"}`, InvalidValue, "synthesis", "want a companion's id"},
+		{"a name without end", `{"prompt":"hi","synthesis":"` + strings.Repeat("A", 33) + `"}`, InvalidValue, "synthesis", "want a companion's id"},
 		{"too old a cache", `{"prompt":"hi","cache":{"maxAgeSeconds":86401}}`, InvalidValue, "cache.maxAgeSeconds", "from 0 to 86400"},
 	}
 	for _, tt := range tests {

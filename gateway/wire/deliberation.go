@@ -16,7 +16,11 @@ type Deliberation struct {
 	Dissent   []Dissent  `json:"dissent"`            // heaviest first
 	Ballots   []Ballot   `json:"ballots,omitzero"`   // nil when not asked for; in roster order
 
-	Usage  Usage  `json:"usage"` // of all companions together
+	Rounds    *Rounds    `json:"rounds,omitempty"`    // nil unless a second round was wanted
+	Judge     *Judge     `json:"judge,omitempty"`     // nil unless a judge was wanted
+	Synthesis *Synthesis `json:"synthesis,omitempty"` // nil unless a synthesis was wanted
+
+	Usage  Usage  `json:"usage"` // of all companions together, in every step
 	Timing Timing `json:"timing"`
 	Cached bool   `json:"cached"` // Proof is then of the deliberation that was answered first
 	Proof  Proof  `json:"proof"`
@@ -146,6 +150,15 @@ func (v *Deliberation) AppendTo(dst []byte) []byte {
 			dst = v.Ballots[i].appendTo(comma(dst, i))
 		}
 		dst = append(dst, ']')
+	}
+	if v.Rounds != nil {
+		dst = v.Rounds.appendTo(dst)
+	}
+	if v.Judge != nil {
+		dst = v.Judge.appendTo(dst)
+	}
+	if v.Synthesis != nil {
+		dst = v.Synthesis.appendTo(dst)
 	}
 	dst = v.Usage.appendTo(dst)
 	dst = append(dst, `,"timing":{"totalMs":`...)

@@ -165,6 +165,28 @@ func random(r *rand.Rand) *Deliberation {
 		}
 		v.Ballots = append(v.Ballots, b)
 	}
+	violations := func() []Violation {
+		list := []Violation{}
+		for range r.IntN(3) {
+			list = append(list, Violation{1 + r.IntN(7), text(), ppm(), r.IntN(99), r.IntN(99)})
+		}
+		return list
+	}
+	service := func() Service {
+		return Service{text(), text(), text(), Hundredths(r.IntN(10_002) - 1), violations(), r.Int64N(1e5), r.IntN(3), usage()}
+	}
+	if r.IntN(2) == 0 {
+		v.Rounds = &Rounds{1 + r.IntN(2), text(), text(), FirstRound{text(), ppm(), ppm(), []Position{}}, []AgainBallot{}, Micros(r.IntN(1e7)), usage()}
+		for range r.IntN(3) {
+			v.Rounds.First.Positions = append(v.Rounds.First.Positions, Position{text(), ppm(), names()})
+			v.Rounds.Ballots = append(v.Rounds.Ballots, AgainBallot{text(), text(), r.IntN(2) == 0, Hundredths(r.IntN(10_002) - 1), violations(),
+				r.IntN(4) - 1, r.IntN(2) == 0, text(), r.Int64N(1e5), r.IntN(3), text(), usage(), text()})
+		}
+	}
+	if r.IntN(2) == 0 {
+		v.Judge = &Judge{service(), r.IntN(9), r.IntN(9) - 1, r.IntN(2) == 0, text()}
+		v.Synthesis = &Synthesis{text(), service()}
+	}
 	return v
 }
 

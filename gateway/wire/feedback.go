@@ -1,5 +1,7 @@
 package wire
 
+import "github.com/go-json-experiment/json/jsontext"
+
 // A FeedbackRequest is the body of POST /v1/deliberations/{id}/feedback: the
 // owner's rating, or a steward's word that what the owner said of the answer is so.
 type FeedbackRequest struct {
@@ -48,7 +50,7 @@ func (d *decoder) truth() (v, ok bool) {
 	case 't', 'f':
 		d.skip()
 		return got == 't', d.syntax == nil
-	case 0:
+	case jsontext.KindInvalid:
 		d.skip() // the read says what is wrong
 	default:
 		d.problem(InvalidType, "want true or false, got %s", kindName(got))

@@ -155,6 +155,11 @@ func (a *Auditor) judge(p *quorum.Proof, index uint64) error {
 				got.Counted, got.Position, got.Reason, ballots[i].Counted, ballots[i].Position, ballots[i].Reason)
 		}
 	}
+	if !p.OneRound() {
+		if v, err = further(s, p, ballots, v); err != nil {
+			return err
+		}
+	}
 	r := &p.Verdict
 	if v.Status != r.Status || v.Winner != r.Winner || v.Decision != r.Decision || v.Agreement != r.Agreement || v.Bound != r.Bound ||
 		v.Share != r.Share || v.Margin != r.Margin || v.Confidence != r.Confidence || v.Votes != r.Votes || v.Required != r.Required ||
@@ -162,6 +167,30 @@ func (a *Auditor) judge(p *quorum.Proof, index uint64) error {
 		return fmt.Errorf("%w: recorded %s, comes out %s", ErrVerdict, summary(r), summary(&v))
 	}
 	return nil
+}
+
+// further takes the steps that p records beyond its first round, and checks that
+// who served in them could.
+func further(s *State, p *quorum.Proof, ballots []quorum.Ballot, v quorum.Verdict) (quorum.Verdict, error) {
+	h, err := s.Policy.Follow(p, ballots, v)
+	if err != nil {
+		return v, fmt.Errorf("%w: %w", ErrVerdict, err)
+	}
+	floor, _ := s.Policy.Chamber(p.Chamber)
+	floor = max(floor, s.Policy.Tier(p.Tier).Rule.Floor)
+	served := func(what string, by *quorum.Service) error {
+		if m := s.Roster.Find(by.Companion); by.Outcome == quorum.OK && (m == nil || m.Status != quorum.Active || m.Tier < floor) {
+			return fmt.Errorf("%w: %s: %s could not serve at %d", ErrVerdict, what, by.Companion, p.AsOf)
+		}
+		return nil
+	}
+	if p.Judge != nil {
+		err = served("judge", &p.Judge.Service)
+	}
+	if p.Synthesis != nil && err == nil {
+		err = served("synthesis", &p.Synthesis.Service)
+	}
+	return h.Verdict, err
 }
 
 func summary(v *quorum.Verdict) string {

@@ -148,9 +148,16 @@ func (found *statements) settle(text string, read, last func(value string) findi
 		f := last(text)
 		a.Key, a.Shown, a.Ambiguous = f.key, f.shown, f.several != "" || f.doubtful
 	case best == phrase && takenBack(text[before.end():]):
-		if f := last(text[before.end():]); f.key != "" && f.several == "" {
-			a.Key, a.Shown, a.Ambiguous = f.key, f.shown, false
+		// What it is now is said in as many words, or not at all.
+		f, rest := finding{}, strings.Trim(text[before.end():], " .,;:!-\n")
+		if len(rest) <= 3*plainLimit && rest[0]|0x20 != 'i' { // not "I made a mistake"
+			f = last(rest)
 		}
+		if f.key == "" || f.several != "" || f.doubtful {
+			a.Ambiguous = true
+			break
+		}
+		a.Key, a.Shown, a.Ambiguous, doubtful = f.key, f.shown, false, false
 	}
 	a.Ambiguous = a.Ambiguous || doubtful
 	return a

@@ -17,14 +17,25 @@
 //
 // In this order, the last of its kind in the text: an "answer" field, as a
 // careless model writes JSON (quotes not escaped, no quotes, cut off, in a code
-// fence); \boxed{}; ####; "the answer is"; and, where nothing says so, the last
-// option letter or number near the end. [Answer.Ambiguous] tells of a reply that
-// gives different answers in these places.
+// fence), or <answer>; \boxed{}; ####; "the answer is", an answer heading, and the
+// same in some other languages; and, where nothing says so, the last option letter
+// or number near the end. Never an option beyond those given, nor the article "a"
+// or "I" for one.
+//
+// # Several answers
+//
+// [Answer.Ambiguous] tells of a reply that gives different answers in these places,
+// or several in one ("(A) and (C)", "5 or 6"). The later one counts, and nothing is
+// ambiguous, where it is plain that the earlier was given up: it was taken back
+// ("wait", "however", "I made a mistake"), it is reasoning on the way to a formal
+// answer, it is a member that the same object has again, or all of them are a list
+// of answers to several questions, of which the last is the one that was asked.
 //
 // # Invariants
 //
 // Everything here is a pure function of its arguments, on integers: the same
-// texts give the same keys and the same parts per million on every machine.
+// texts give the same keys and the same parts per million on every machine. What
+// is shown of an answer, put as a reply of its own, has the answer's key.
 // Work is linear in the text, whatever the bytes: nothing is looked at more than
 // a fixed number of times, invalid UTF-8 included, and nothing panics.
 //

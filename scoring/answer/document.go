@@ -30,12 +30,12 @@ func lastDocument(text string) (f finding) {
 	tries := 32
 	var l literal
 	best, edge := false, 0
-	for i := 0; i < len(text) && tries > 0; {
-		at := strings.IndexAny(text[i:], "{[")
-		if at < 0 {
+	object, array := -1, -1 // where the next bracket of each sort is
+	for i := 0; tries > 0; {
+		object, array = next(text, '{', i, object), next(text, '[', i, array)
+		if i = min(object, array); i == len(text) {
 			break
 		}
-		i += at
 		end, ok := l.scan(text, i)
 		if !ok {
 			i++
@@ -57,6 +57,18 @@ func lastDocument(text string) (f finding) {
 	return f
 }
 
+// next is where c stands next in text[from:], len(text) for nowhere, given where it
+// was found before.
+func next(text string, c byte, from, found int) int {
+	if found >= from {
+		return found
+	}
+	if i := strings.IndexByte(text[from:], c); i >= 0 {
+		return from + i
+	}
+	return len(text)
+}
+
 // displayed reports whether text[from:end] stands on lines of its own.
 func displayed(text string, from, end int) bool {
 	for from > 0 && (text[from-1] == ' ' || text[from-1] == '\t') {
@@ -72,11 +84,12 @@ func documentKey(v string) (key, shown string) {
 	if strings.HasPrefix(v, "```") {
 		v = fenced(v)
 	}
-	if v == "" {
-		return "", ""
-	}
 	var spans [16]span
-	l := literal{out: make([]byte, 0, len(v)+len(v)/8+8), spans: spans[:0]}
+	var l literal
+	if end, ok := l.scan(v, 0); !ok || blank(v, end) != len(v) {
+		return "", "" // found out before anything is written
+	}
+	l = literal{out: make([]byte, 0, len(v)+len(v)/8+8), spans: spans[:0]}
 	if !l.canonical(v) {
 		return "", ""
 	}

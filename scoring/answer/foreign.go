@@ -4,9 +4,9 @@ import "strings"
 
 // answerWords are the word for "answer" in other languages, each looked for by a
 // part that begins with a rare byte.
-var answerWords = [...]struct{ sign, before string }{
-	{"puesta", "res"}, {"posta", "ris"}, {"posta", "res"}, {"\u00e9ponse", "r"}, {"wort", "ant"}, {"woord", "ant"}, {"твет", "о"},
-	{"答案", ""}, {"答え", ""}, {"정답", ""},
+var answerWords = [...]struct{ sign, before, or string }{
+	{"puesta", "res", "res"}, {"posta", "ris", "res"}, {"\u00e9ponse", "r", "r"}, {"wort", "ant", "ant"}, {"woord", "ant", "ant"}, {"твет", "о", "о"},
+	{"答案", "", ""}, {"答え", "", ""}, {"정답", "", ""},
 }
 
 // foreign finds statements in other languages, the last first: "La respuesta es 42",
@@ -22,7 +22,7 @@ func (f *statements) foreign(text string) {
 			return
 		}
 		for _, w := range answerWords {
-			if !strings.HasPrefix(text[i:], w.sign) || !endsFold(text[:i], w.before) {
+			if !strings.HasPrefix(text[i:], w.sign) || !endsFold(text[:i], w.before) && !endsFold(text[:i], w.or) {
 				continue
 			}
 			if from, ok := afterVerb(text, i+len(w.sign)); ok {

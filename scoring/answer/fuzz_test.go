@@ -19,6 +19,7 @@ func seeds(f *testing.F) {
 		"2 1/2", "1/0", "99999999999999999999/3", "((((1)+2)*3)^64", "\\\"answer\\\": \\\"x\\\"", "Output (b) is worse than Output (a)",
 		"No. 1 in the U.S.A. since 2017-07-14, not -5 °C but 1.5 million km", "J. K. Rowling's Röntgen’s ½", "answer: '", "\"answer\":",
 		"The answer is (A), (C) and E.", "The answer is 5, no, 6. Wait, it is 7.", "<answer>x</answer>", "## Answer\n5", "#### 5\nmore", "\\boxed 5", "答案是B", "La respuesta es: 5",
+		"(0)!", "!` `", "```\n0\n0```", "```\n$\n0```", "```\n{\n0```", "0A",
 		"function: {\"answer\": \"\"}", "function: {\"answer\": \"'a', [1]\"}", "one hundred and five", "a dozen", "5 or 6", "3:2", "(1, 2)", "2E + 11", "$(1 + 2)$ km", "４２", "1 234 567",
 		"May 12, 1990", "It's Paris, the capital of France", "{\"a\": 1}\n\nSee [1].", "\"approve\": false", "approve/reject: for", "\"answer\": {\"answer\": 1}, \"answer\": 2",
 	} {

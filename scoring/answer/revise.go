@@ -97,7 +97,7 @@ func takenBack(rest string) bool {
 		if i > 0 && rest[i-1] != '\n' && !(rest[i-1] == ' ' && (i < 2 || isStop(rest[i-2]))) {
 			continue
 		}
-		for _, cue := range [...]string{"wait", "no wait", "correction", "scratch that", "oops", "sorry, i", "on second thought", "i made a mistake", "i made an error", "i misread"} {
+		for _, cue := range [...]string{"wait", "no wait", "correction", "scratch that", "oops", "sorry, it", "sorry, that", "on second thought", "i made a mistake", "i made an error", "i misread"} {
 			end := i + len(cue)
 			if !hasFoldPrefix(rest[i:], cue) || end < len(rest) && isAlnum(rest[end]) {
 				continue

@@ -175,8 +175,8 @@ func shortKey(value, text string) (key, shown string) {
 	if evades(v) || len(v) > maxShort {
 		return "", ""
 	}
-	if tidied := bare(v); tidied != "" {
-		v = tidied
+	if tidied := bare(v); tidied != "" && tidied != v {
+		return shortKey(tidied, text)
 	}
 	if n, end, ok := spelled(v); ok && end == len(v) {
 		return string(ratio{n, 1}.append(buf[:0])), v

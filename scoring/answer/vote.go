@@ -108,7 +108,7 @@ func (b *booth) pass(text string) {
 		}
 		b.words++
 		n := i - from
-		if n > 1 && (n > len(low) || polls.lengths[c|0x20-'a']>>n&1 == 0) {
+		if n > 1 && (n >= len(low) || polls.endings[c|0x20-'a'][n]>>(text[i-1]&31)&1 == 0) {
 			b.either = false
 			continue // says nothing
 		}
@@ -301,10 +301,10 @@ var voteWords = [...]string{
 	aFor:         "for",
 }
 
-// A polling table finds a word's class. Most words begin with a letter, or have a
-// length, that none of its words has: one bit each says so.
+// A polling table finds a word's class. Most words have a first letter, a length
+// and a last letter that none of its words has together: one bit each says so.
 type polling struct {
-	lengths [26]uint32 // by first letter
+	endings [26][16]uint32 // by first letter and length
 	words   [26][]classed
 }
 
@@ -316,7 +316,7 @@ type classed struct {
 var polls = func() (p polling) {
 	for c, list := range voteWords {
 		for _, w := range strings.Fields(list) {
-			p.lengths[w[0]-'a'] |= 1 << len(w)
+			p.endings[w[0]-'a'][len(w)] |= 1 << (w[len(w)-1] & 31)
 			p.words[w[0]-'a'] = append(p.words[w[0]-'a'], classed{w, class(c)})
 		}
 	}

@@ -208,6 +208,8 @@ func hostile() map[string]string {
 		"\"answer\": \"", "answer is ", "\\boxed{", "####", "[", "{\"a\":", "(", "1,", "-", "\\frac", "9", "(A) ", "No. ", "\"", "\\\"", "'", "```",
 		"answer answer ", "{", "1/", "I don't know. ", "Paris is not Lyon 5 km ", "\xff", "中", "é", "\\", "answer: [\"", "\"answer\": [[[[", ",", "Output (a) ", "U.S.",
 		"not ", "a", "aA ", "assert == ", "\"a\":1,",
+		"<answer>", "respuesta es ", "答案是", "## Answer\n", "The answer is (A).\n", "The answer is 5. Wait, no, ", "(A) and ", "one hundred ", "5 or ", "**", "` ", "vote: approve/", "$", "$1$",
+		"`[1]`", "World War I ", "\u00a0", "“no”", "\"answer\": {", "{\"answer\": 1}, ", "answer would be if ", "to answer ", "May 12, 1990 ", "\\text{", "1:2", "1 234 ", "is is ",
 	} {
 		out[unit] = strings.Repeat(unit, size/len(unit))
 	}
@@ -221,10 +223,12 @@ func TestMegabytes(t *testing.T) {
 		for _, kind := range kinds {
 			if !linear(text, func(text string) {
 				Extract(kind, options, &quorum.Reply{Text: text})
-				Plain(text, options)
 			}) {
 				t.Errorf("%v of %q repeated takes more than linear work", kind, unit)
 			}
+		}
+		if !linear(text, func(text string) { Plain(text, options) }) {
+			t.Errorf("whether %q repeated is plain takes more than linear work", unit)
 		}
 		if !linear(text, func(text string) {
 			var q, a, b Words
@@ -238,9 +242,9 @@ func TestMegabytes(t *testing.T) {
 	}
 }
 
-// linear reports whether do takes about 16 times as long for text as for a
-// sixteenth of it: not 256 times. How fast the machine is does not matter, and
-// what it does beside would have to fall on all of the tries.
+// linear reports whether do takes about 64 times as long for text as for a
+// sixty-fourth of it: not 4,096 times. How fast the machine is does not matter, and
+// what it does beside would have to fall on all of the tries with the whole text.
 func linear(text string, do func(text string)) bool {
 	return linearBy(text, func(text string) time.Duration {
 		start := time.Now()
@@ -250,11 +254,13 @@ func linear(text string, do func(text string)) bool {
 }
 
 func linearBy(text string, took func(text string) time.Duration) bool {
-	part := text[:len(text)/16]
-	for range 10 {
-		if took(text) < 100*max(took(part), 10*time.Microsecond) {
+	part := text[:len(text)/64]
+	whole, little := took(text), took(part)
+	for range 30 {
+		if whole < 640*max(little, 10*time.Microsecond) {
 			return true
 		}
+		whole, little = min(whole, took(text)), max(little, took(part))
 	}
 	return false
 }

@@ -145,8 +145,8 @@ func (t *aliases) has(a *alias) bool {
 }
 
 // words are the words of s, folded, without articles; a run of initials is one
-// word, and a number up to twenty is written in figures. Of more than most, half
-// are from the beginning and half from the end.
+// word, a number up to twenty is written in figures, and figures stand alone. Of
+// more than most, half are from the beginning and half from the end.
 func words(s string, most int) []string {
 	var out []string
 	var b strings.Builder
@@ -170,7 +170,7 @@ func words(s string, most int) []string {
 			out = out[:len(out)-1] // an article, not an initial
 		}
 		initials = 0
-		if w == "the" || w == "an" {
+		if w == "the" || w == "an" || ordinal[w] && len(out) > 0 && isFigure(out[len(out)-1]) {
 			return
 		}
 		if n, ok := spelled[w]; ok {
@@ -178,19 +178,29 @@ func words(s string, most int) []string {
 		}
 		out = append(out, w)
 	}
-	var digit bool // the last rune was one
+	var last rune // of the word so far; 0 between words
 	runes := []rune(norm.NFKD.String(strings.ToValidUTF8(s, " ")))
 	for i, c := range runes {
 		switch {
 		case unicode.Is(unicode.Mn, c) || c == '\'' || c == '’' || c == '`':
 			continue
 		case unicode.IsLetter(c) || unicode.IsDigit(c):
+			if last != 0 && stuck(b.String(), last, c) {
+				flush()
+			}
 			b.WriteRune(unicode.ToLower(c))
-		case c == ',' && digit && i+1 < len(runes) && unicode.IsDigit(runes[i+1]):
-		default:
-			flush()
+			last = c
+			continue
+		case c == ',' && unicode.IsDigit(last) && i+1 < len(runes) && unicode.IsDigit(runes[i+1]):
+			continue
 		}
-		digit = unicode.IsDigit(c)
+		if w := b.String(); c == '.' && len(w) == 5 && isYear(w[:4]) && isFigure(w[4:]) {
+			b.Reset()
+			out = append(out, w[:4])
+			b.WriteString(w[4:])
+		}
+		flush()
+		last = 0
 	}
 	flush()
 	if initials == 1 && len(out) > 1 && out[len(out)-1] == "a" {
@@ -201,6 +211,21 @@ func words(s string, most int) []string {
 	}
 	return out
 }
+
+// stuck reports whether c begins a word of its own though nothing stands between
+// it and the word so far, whose last rune is last: a figure by a letter ("10am",
+// "Gable1" with its footnote), or a name by the little word before it ("byNick"),
+// as in text whose markup was dropped.
+func stuck(word string, last, c rune) bool {
+	if unicode.IsDigit(last) != unicode.IsDigit(c) {
+		return true
+	}
+	return unicode.IsLower(last) && unicode.IsUpper(c) && len(word) > 1 && empty[word]
+}
+
+// isYear reports whether four digits are likely a year. A sentence that ends in
+// one and a digit more, "in 20181.", ends in a year and its footnote.
+func isYear(w string) bool { return w >= "1000" && w < "2100" && isFigure(w) }
 
 func isFigure(w string) bool { return w != "" && w[0] >= '0' && w[0] <= '9' }
 
@@ -226,6 +251,9 @@ var spelled = func() map[string]string {
 	}
 	return m
 }()
+
+// ordinal are the endings of a figure that counts: 1st and 1 are one day.
+var ordinal = set("st nd rd th")
 
 func set(list string) map[string]bool {
 	m := make(map[string]bool)

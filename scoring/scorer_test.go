@@ -1,0 +1,113 @@
+package scoring
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/kaizen-os/deliberation/quorum"
+)
+
+// sat is a panel that has read texts as replies to a question of this kind.
+func sat(kind quorum.Kind, options []string, texts ...string) *sitting {
+	s := &sitting{scorer: New(), policy: quorum.DefaultPolicy()}
+	s.d = quorum.Deliberation{Prompt: "Is the bridge safe?", Kind: kind, Options: options, Tier: quorum.Research}
+	for i, text := range texts {
+		s.replies = append(s.replies, quorum.Reply{Text: text, Outcome: quorum.OK})
+		s.ballots = append(s.ballots, quorum.Ballot{Companion: quorum.CompanionID(fmt.Sprintf("c%d", i)), Tier: quorum.Critical, TierWeight: quorum.One})
+		s.reliable = append(s.reliable, quorum.One/2)
+		s.families = append(s.families, fmt.Sprintf("family %d", i))
+	}
+	return s
+}
+
+func TestKindOfAuto(t *testing.T) {
+	essay := "The bridge was inspected last year by two engineers, who found that it can carry what it was built for. "
+	for _, c := range []struct {
+		name    string
+		options []string
+		texts   []string
+		want    quorum.Kind
+	}{
+		{"two thirds are plain numbers", nil, []string{"42", "#### 41", essay}, quorum.Number},
+		{"fewer than two thirds are", nil, []string{"42", essay, essay}, quorum.Text},
+		{"numbers among short answers", nil, []string{"42", "Paris", "Lyon"}, quorum.Short},
+		{"options, and replies that take one", []string{"red", "green"}, []string{"Green.", "(B)", essay}, quorum.Choice},
+		{"nothing but essays", nil, []string{essay, essay, essay}, quorum.Text},
+		{"nothing at all", nil, []string{"", "", ""}, quorum.Text},
+	} {
+		s := sat(quorum.Auto, c.options, c.texts...)
+		sheet := s.scorer.NewSheet(&s.d, len(s.replies))
+		for i := range s.replies {
+			s.scorer.Read(sheet, i, &s.replies[i])
+		}
+		if got := s.scorer.Kind(s.policy, sheet, func(int) bool { return true }); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+		s.scorer.Release(sheet)
+	}
+}
+
+func TestPositions(t *testing.T) {
+	long := func(by string) string {
+		return strings.Repeat("The bridge was inspected last year by "+by+", who found nothing. ", 20)
+	}
+	for _, c := range []struct {
+		name      string
+		kind      quorum.Kind
+		texts     []string
+		positions int
+		first     int // supporters of the leading one
+	}{
+		{"equal numbers, as they are written", quorum.Number, []string{"0.5", "1/2", "\\boxed{\\frac{1}{2}}", "7"}, 2, 3},
+		{"a corrected answer counts for what it became", quorum.Number, []string{"The answer is 5. Wait, no, it is 6.", "6", "5"}, 2, 2},
+		{"two answers at once count for none", quorum.Number, []string{"5 or 6", "6", "6"}, 1, 2},
+		{"a reply with no answer counts for none", quorum.Number, []string{"I do not know.", "6", "6"}, 1, 2},
+		{"the article is no option", quorum.Choice, []string{"It is a long story, and I think it ends well for all.", "B", "B"}, 1, 2},
+		{"a claim and its negation", quorum.Text, []string{"The bridge is safe.", "The bridge is not safe.", "Yes, the bridge is safe."}, 2, 2},
+		{"a hedge takes no position", quorum.Text, []string{"I don't know.", "Yes.", "Yes, it is."}, 1, 2},
+		{"identical texts", quorum.Text, []string{"The bridge is safe.", "The bridge is safe.", "The bridge is safe."}, 1, 3},
+		{"long texts are no positions", quorum.Text, []string{long("two engineers"), long("the owner"), long("a diver")}, 3, 1},
+		{"but those that are the same, word for word", quorum.Text, []string{long("the owner"), long("the owner"), long("a diver")}, 2, 2},
+		{"empty replies", quorum.Text, []string{"", "The bridge is safe.", ""}, 1, 1},
+		{"all empty", quorum.Number, []string{"", "", ""}, 0, 0},
+		{"all abstain", quorum.VoteKind, []string{"I abstain.", "I abstain.", "I abstain."}, 0, 0},
+		{"none of the kind", quorum.JSON, []string{"hello", "{", "[1"}, 0, 0},
+		{"one companion", quorum.Short, []string{"Paris"}, 1, 1},
+		{"one text of a megabyte among short ones", quorum.Text, []string{strings.Repeat("rust eats the girders away. ", 40_000), "The bridge is safe.", "It is safe."}, 2, 2},
+		{"bytes that are no text", quorum.Short, []string{"\xff\xfe", "\xff\xfe", "Paris"}, 2, 2},
+	} {
+		s := sat(c.kind, nil, c.texts...)
+		v := s.decide(true)
+		if len(v.Positions) != c.positions {
+			t.Errorf("%s: %d positions, want %d", c.name, len(v.Positions), c.positions)
+			continue
+		}
+		if c.positions > 0 && v.Positions[0].Supporters != c.first {
+			t.Errorf("%s: %d support the first position, want %d", c.name, v.Positions[0].Supporters, c.first)
+		}
+	}
+}
+
+// The largest panel, with the largest replies that a question of any kind may get.
+func TestLargestPanel(t *testing.T) {
+	const size = 1 << 20
+	for _, kind := range quorum.Kinds {
+		if kind == quorum.Auto || kind == quorum.Code {
+			continue
+		}
+		texts := make([]string, 64)
+		for i := range texts {
+			texts[i] = reply(kind, 600, i)
+		}
+		texts[7] = reply(kind, size, 7)
+		s := sat(kind, nil, texts...)
+		v := s.decide(false)
+		if v.Winner < 0 || len(v.Positions) == 0 {
+			t.Errorf("%v: no winner", kind)
+		}
+		if b := &s.ballots[7]; kind.Closed() && b.Position < 0 {
+			t.Errorf("%v: a reply of a megabyte has no position: %s", kind, b.Reason)
+		}
+	}
+}
