@@ -127,20 +127,23 @@ func TestACalibrationThatNobodyAnswersMovesNothing(t *testing.T) {
 func TestASlowCompanionIsNotSeen(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{panel: panelOf(t, adds(0), held)})
-	c := r.send(http.MethodPost, "/api/calibration", `{"deadlineMs":50,"items":[`+strings.Join(sums(0, 40, ""), ",")+`]}`, asSteward...).calibration(r)
-	if a := cellOf(t, c, "AUREA", 0); a.Seen+int64(c.Companions[0].Unseen["late"]) != 40 || a.Right != a.Seen {
-		t.Errorf("%+v", c)
+	c := r.send(http.MethodPost, "/api/calibration", `{"deadlineMs":250,"items":[`+strings.Join(sums(0, 40, ""), ",")+`]}`, asSteward...).calibration(r)
+	for i := range c.Companions {
+		m := &c.Companions[i]
+		unseen := int64(0)
+		for _, n := range m.Unseen {
+			unseen += int64(n)
+		}
+		if cell := m.Cells[0]; cell.Seen+unseen != 40 || cell.Right != cell.Seen {
+			t.Errorf("%+v", m)
+		}
 	}
-	if b := cellOf(t, c, "ATLAS", 0); b.Seen != 0 || b.Reliability.Before != b.Reliability.After {
-		t.Errorf("%+v", b)
+	if a := cellOf(t, c, "AUREA", 0); a.Seen == 0 || a.Reliability.Before == a.Reliability.After {
+		t.Errorf("%+v", a)
 	}
 	// Its breaker may have opened on the way, or its limits been full; late it was first.
-	unseen := 0
-	for _, n := range c.Companions[1].Unseen {
-		unseen += n
-	}
-	if unseen != 40 || c.Companions[1].Unseen["late"] == 0 {
-		t.Errorf("%v", c.Companions[1].Unseen)
+	if b := cellOf(t, c, "ATLAS", 0); b.Seen != 0 || b.Reliability.Before != b.Reliability.After || c.Companions[1].Unseen["late"] == 0 {
+		t.Errorf("%+v", c.Companions[1])
 	}
 }
 

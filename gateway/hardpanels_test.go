@@ -220,5 +220,5 @@ func TestAPanelOf64IsNotHeldUpByOne(t *testing.T) {
 	if b := ballot(t, d, "C40"); d.Status != "carried" || d.Value != "42" || !d.Consensus.AgreementIsBound || b.Outcome != "unneeded" {
 		t.Errorf("%s %q, the slow one %+v", d.Status, d.Value, b)
 	}
-	within(t, "the end of its call", panel[40].next(t).gone)
+	// Whether it was called at all by then is a matter of who came first.
 }

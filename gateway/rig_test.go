@@ -201,6 +201,7 @@ func policy(t testing.TB, change func(*quorum.Policy)) *quorum.Policy {
 	t.Helper()
 	p := quorum.DefaultPolicy()
 	p.Early.ObserveOne = math.MaxInt32
+	p.Reliability.Strength = 10 // what the hand checks reckon with
 	p.Early.GraceMillis = time.Hour.Milliseconds()
 	for i := range p.Kinds {
 		k := &p.Kinds[i]

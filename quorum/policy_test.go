@@ -99,7 +99,12 @@ func TestWeights(t *testing.T) {
 	if got := p.ParentReliability(One); got != 800_000 {
 		t.Errorf("critical without evidence: p = %s, want 0.8", got)
 	}
+	// (30·0.8 + 45) / (30 + 50)
+	if got := p.Reliable(800_000, Reliability{Right: 45 * Milli, Seen: 50 * Milli}); got != 862_500 {
+		t.Errorf("45 of 50 right: p = %d, want 862500", got)
+	}
 	// (10·0.8 + 45) / (10 + 50)
+	p.Reliability.Strength = 10
 	if got := p.Reliable(800_000, Reliability{Right: 45 * Milli, Seen: 50 * Milli}); got != 883_333 {
 		t.Errorf("45 of 50 right: p = %d, want 883333", got)
 	}

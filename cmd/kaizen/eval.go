@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kaizen-os/deliberation/bench/eval"
+	"github.com/kaizen-os/deliberation/bench/sim"
 	"github.com/kaizen-os/deliberation/quorum"
 	extract "github.com/kaizen-os/deliberation/scoring/answer"
 	"github.com/kaizen-os/deliberation/store"
@@ -23,6 +24,7 @@ import (
 func newEvalCommand() *cobra.Command {
 	var o struct {
 		data, markdown, json, tier string
+		policy                     string
 		sets, panels, waits        []string
 		labels                     []int
 		limit, folds, parallel     int
@@ -43,8 +45,20 @@ with each way of waiting. A gateway is never graded on what it was given.`,
 			if err != nil {
 				return &exitError{exitUsage, err}
 			}
+			policy := quorum.DefaultPolicy()
+			if o.policy != "" {
+				doc, err := readBounded(o.policy, maxConfigBytes)
+				if err == nil {
+					policy, err = quorum.ParsePolicy(doc)
+				}
+				if err != nil {
+					return &exitError{exitUsage, err}
+				}
+			}
 			cfg := eval.Config{Dir: o.data, Sets: o.sets, Panels: o.panels, Limit: o.limit, Labels: o.labels, Folds: o.folds, Seed: o.seed,
-				Tier: tier, Parallel: o.parallel, Key: answerKey, Gateway: startEvalGateway}
+				Tier: tier, Parallel: o.parallel, Key: answerKey, Gateway: func(ctx context.Context, want eval.GatewayConfig) (eval.Gateway, error) {
+					return startEvalGateway(ctx, want, *policy)
+				}}
 			for _, name := range o.waits {
 				wait, err := quorum.ParseWait(name)
 				if err != nil {
@@ -81,6 +95,7 @@ with each way of waiting. A gateway is never graded on what it was given.`,
 	f.StringVar(&o.tier, "tier", "research", "of the requests: at research every companion sits")
 	f.IntVar(&o.parallel, "parallel", 2, "gateways at a time")
 	f.BoolVar(&o.progress, "progress", false, "say what is being measured, also where stderr is no terminal")
+	f.StringVar(&o.policy, "policy", "", "a policy document in place of the embedded one")
 	f.StringVar(&o.markdown, "markdown", "", "also write the report to this file, as markdown")
 	f.StringVar(&o.json, "json", "", "also write the report to this file, as JSON")
 	if err := cmd.MarkFlagRequired("data"); err != nil {
@@ -96,8 +111,8 @@ func answerKey(kind quorum.Kind, options []string, text string) string {
 }
 
 // startEvalGateway runs a gateway in this process, as serve builds it, with a
-// temporary data folder.
-func startEvalGateway(ctx context.Context, want eval.GatewayConfig) (eval.Gateway, error) {
+// temporary data folder, under the policy and what is wanted other of it.
+func startEvalGateway(ctx context.Context, want eval.GatewayConfig, policy quorum.Policy) (eval.Gateway, error) {
 	dir, err := os.MkdirTemp("", "kaizen-eval-")
 	if err != nil {
 		return eval.Gateway{}, err
@@ -106,7 +121,13 @@ func startEvalGateway(ctx context.Context, want eval.GatewayConfig) (eval.Gatewa
 	fail := func(err error) (eval.Gateway, error) {
 		return eval.Gateway{}, errors.Join(err, p.close(), os.RemoveAll(dir))
 	}
-	cfg, err := evalConfig(filepath.Join(dir, "data"), want)
+	if want.TierWeights {
+		policy.AnswerWeights = "tier"
+	}
+	if want.NoAgreement {
+		policy.Reliability.SoftWeight = 0
+	}
+	cfg, err := evalConfig(filepath.Join(dir, "data"), want.Panel, policy.Canonical())
 	if err != nil {
 		return fail(err)
 	}
@@ -131,20 +152,14 @@ func startEvalGateway(ctx context.Context, want eval.GatewayConfig) (eval.Gatewa
 	}}, nil
 }
 
-// evalConfig is a configuration of the wanted gateway, read as any file is.
-func evalConfig(data string, want eval.GatewayConfig) (*Config, error) {
+// evalConfig is a configuration over panel under a policy document, read as any
+// file is.
+func evalConfig(data string, panel []sim.Endpoint, policy []byte) (*Config, error) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, err
 	}
-	policy := quorum.DefaultPolicy()
-	if want.TierWeights {
-		policy.AnswerWeights = "tier"
-	}
-	if want.NoAgreement {
-		policy.Reliability.SoftWeight = 0
-	}
 	rules := filepath.Join(data, "policy.json")
-	if err := os.WriteFile(rules, policy.Canonical(), 0o600); err != nil {
+	if err := os.WriteFile(rules, policy, 0o600); err != nil {
 		return nil, err
 	}
 	file := filepath.Join(data, "kaizen.yaml")
@@ -152,7 +167,7 @@ func evalConfig(data string, want eval.GatewayConfig) (*Config, error) {
 		if _, err := fmt.Fprintf(w, "listen: 127.0.0.1:0\nadmin: \"\"\ndata: %q\npolicy: %q\n", data, rules); err != nil {
 			return err
 		}
-		return writeCompanions(w, want.Panel)
+		return writeCompanions(w, panel)
 	})
 	if err != nil {
 		return nil, err

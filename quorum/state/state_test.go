@@ -59,11 +59,22 @@ func deliberate(t *testing.T, s *State, id string, kind quorum.Kind, keys ...str
 	return p
 }
 
+// policy is the default with the strength of the prior that hand checks reckon with.
+func policy() *quorum.Policy {
+	p := *quorum.DefaultPolicy()
+	p.Reliability.Strength = 10
+	read, err := quorum.ParsePolicy(p.Canonical())
+	if err != nil {
+		panic(err)
+	}
+	return read
+}
+
 func founded(t *testing.T) (*State, *Auditor) {
 	t.Helper()
 	s, a := new(State), new(Auditor)
 	for _, rec := range []quorum.Record{
-		&quorum.Activation{Actor: "operator", Policy: quorum.DefaultPolicy()},
+		&quorum.Activation{Actor: "operator", Policy: policy()},
 		founding("AUREA", "openai", quorum.Critical), founding("ATLAS", "anthropic", quorum.Critical),
 		founding("ZENITH", "google", quorum.High), founding("SOLARA", "deepseek", quorum.Standard),
 	} {

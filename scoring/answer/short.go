@@ -294,21 +294,25 @@ func leadingZero(v string) bool { return len(v) > 1 && v[0] == '0' && isDigit(v[
 func squeezedLiteral(v string) string {
 	b := make([]byte, 0, len(v))
 	quote := byte(0)
-	for i := range len(v) {
+	for i := 0; i < len(v); i++ {
 		c := v[i]
 		switch {
-		case c == '"' || c == '\'':
-			if quote == 0 {
-				quote = c
-			} else if quote == c {
-				quote = 0
-			}
-			c = '\''
+		case c == '\n' && quote != 0:
+			b = append(b, '\\', 'n')
+			continue
+		case c == '\\' && quote != 0 && i+1 < len(v) && v[i+1] != '\n':
+			i++
+			b = append(b, c, v[i])
+			continue
+		case c == '\'' && quote == '"':
+			b = append(b, '\\', c)
+			continue
+		case quote == 0 && (c == '"' || c == '\''):
+			quote, c = c, '\''
+		case quote != 0 && c == quote:
+			quote, c = 0, '\''
 		case quote == 0 && isSpace(c):
 			continue
-		case c == '\n':
-			b = append(b, '\\')
-			c = 'n'
 		}
 		b = append(b, c)
 	}

@@ -202,7 +202,7 @@ func TestAllocations(t *testing.T) {
 // hostile are texts made to be slow: a megabyte of what opens something and never
 // closes it.
 func hostile() map[string]string {
-	const size = 1 << 20
+	const size = hostileSize
 	out := map[string]string{}
 	for _, unit := range []string{
 		"\"answer\": \"", "answer is ", "\\boxed{", "####", "[", "{\"a\":", "(", "1,", "-", "\\frac", "9", "(A) ", "No. ", "\"", "\\\"", "'", "```",
