@@ -6,6 +6,8 @@
 // [Policy] is every number of the rules in one document. [Policy.Weigh] fixes
 // what each seat weighs, [Policy.Decide] counts the ballots and gives a
 // [Verdict], and [Policy.Settled] tells when no reply still out can change it.
+// Where more than one round was wanted, a [Hearing] takes it from there: a second
+// round, a judge, a synthesis, each a pure function of what is recorded of it.
 // A [Record] is one kept fact in the canonical bytes that the ledger holds.
 //
 // The package is pure: no clock, network, disk, logger, goroutine or float. The

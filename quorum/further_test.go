@@ -257,7 +257,8 @@ func TestLargestProofOfTwoRoundsFits(t *testing.T) {
 		for i := range proof.Ballots {
 			b := &proof.Ballots[i]
 			b.Companion = CompanionID(strings.Repeat("A", 30) + fmt.Sprint(i))
-			b.Model = strings.Repeat("m", 50)
+			b.Vendor, b.Model = strings.Repeat("v", 30)+fmt.Sprint(i), strings.Repeat("m", 64)
+			b.LatencyMicros, b.Usage = 19_000_000, Usage{65_000, 16_000, 990_000}
 			for len(b.Findings) < MaxFindings {
 				b.Findings = append(b.Findings, b.Findings[0])
 			}
@@ -269,7 +270,10 @@ func TestLargestProofOfTwoRoundsFits(t *testing.T) {
 		}
 		for i := range proof.Second.Ballots {
 			s := &proof.Second.Ballots[i]
-			s.Reason = ReasonCharter
+			s.LatencyMicros, s.Usage = 19_000_000, Usage{65_000, 16_000, 990_000}
+			if i%2 == 0 { // what is longer: a reason, or what a ballot that counts has
+				s.Reason, s.Position, s.Counted = ReasonCharter, -1, false
+			}
 			s.Findings, s.More = proof.Ballots[i].Findings, 1000
 		}
 		proof.Judge.Findings, proof.Synthesis.Findings = proof.Ballots[0].Findings, proof.Ballots[0].Findings

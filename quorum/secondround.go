@@ -287,13 +287,17 @@ func (r *SecondRound) encode(e *encoder, limit int) {
 	e.close('}')
 }
 
+// encode leaves out what nearly every second ballot has, one attempt and the
+// outcome ok, so that the largest panel's two rounds fit an entry; and that it
+// counts, which follows from outcome and reason.
 func (s *SecondBallot) encode(e *encoder, limit int) {
 	e.comma()
 	e.open('{')
 	e.flag("abstained", s.Abstained)
-	e.num("attempts", s.Attempts)
+	if s.Attempts != 1 {
+		e.always("attempts", s.Attempts)
+	}
 	e.num("cost", int64(s.Usage.Cost))
-	e.flag("counted", s.Counted)
 	more := encodeFindings(e, s.Findings, limit)
 	e.num("inputTokens", s.Usage.InputTokens)
 	if s.Tag != (KeyTag{}) {
@@ -301,7 +305,9 @@ func (s *SecondBallot) encode(e *encoder, limit int) {
 	}
 	e.num("latency", s.LatencyMicros)
 	e.num("more", s.More+more)
-	e.str("outcome", s.Outcome.String())
+	if s.Outcome != OK {
+		e.str("outcome", s.Outcome.String())
+	}
 	e.num("outputTokens", s.Usage.OutputTokens)
 	if s.Position >= 0 {
 		e.always("position", int64(s.Position))
@@ -348,7 +354,7 @@ func readSecond(r *canon.Reader) *SecondRound {
 }
 
 func readSecondBallot(r *canon.Reader) SecondBallot {
-	s := SecondBallot{Position: -1, Stands: -1, Seat: -1}
+	s := SecondBallot{Position: -1, Stands: -1, Seat: -1, Attempts: 1}
 	r.Object(func(key []byte) {
 		switch string(key) {
 		case "abstained":
@@ -357,8 +363,6 @@ func readSecondBallot(r *canon.Reader) SecondBallot {
 			s.Attempts = r.Int()
 		case "cost":
 			s.Usage.Cost = MicroUSD(r.Int())
-		case "counted":
-			s.Counted = r.Bool()
 		case "findings":
 			s.Findings = readFindings(r)
 		case "inputTokens":
@@ -393,6 +397,7 @@ func readSecondBallot(r *canon.Reader) SecondBallot {
 	if s.Seat < 0 {
 		r.Fail("a second ballot without its seat")
 	}
+	s.Counted = s.Outcome == OK && s.Reason == ""
 	return s
 }
 
