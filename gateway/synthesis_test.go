@@ -100,6 +100,19 @@ func TestNothingIsWrittenOfWhatHasNoAuthority(t *testing.T) {
 	r.again(d)
 }
 
+// Replies may count and yet score too little to be put before others. The record
+// says so, and whoever audits it finds the same.
+func TestNothingIsWrittenWhereNoReplyMayBeShown(t *testing.T) {
+	t.Parallel()
+	low := says("42. Write to jonathan.m.whitfield@northgatemail.com about it.")
+	r := start(t, setup{panel: panelOf(t, low, low, low), policy: func(p *quorum.Policy) { p.Deliberation = quorum.FurtherPolicy{QuoteMinimum: 9000} }})
+	d := r.ask(summed + `}`)
+	if y := d.Synthesis; d.Status != "carried" || y == nil || y.Outcome != "unneeded" || y.Reason != quorum.ReasonNothingToShow || y.Attempts != 0 {
+		t.Errorf("%s, synthesis %+v", d.Status, y)
+	}
+	r.again(d)
+}
+
 // Until a steward has signed there is no text at all.
 func TestAPendingOperationShowsNoSynthesis(t *testing.T) {
 	t.Parallel()

@@ -58,7 +58,7 @@ func followed(p *Policy, proof *Proof, at int, said ...string) *Hearing {
 	}
 	proof.Judge = j
 	proof.Synthesis = &Synthesis{Service{Companion: "AUREA_1", Scored: true, Score: 9900, Attempts: 1, Usage: Usage{2000, 400, 1400}, Reply: digestOf(13)}}
-	if why := h.SynthesisWanted(); why != "" {
+	if _, why := h.SynthesisWanted(); why != "" {
 		proof.Synthesis.Service = Service{Companion: "AUREA_1", Outcome: Unneeded, Reason: why}
 	}
 	proof.Verdict = h.Verdict
@@ -213,6 +213,9 @@ func TestFollowRefuses(t *testing.T) {
 		},
 		"a synthesis below the charter's minimum": func(f *Proof) { f.Synthesis.Score = 100 },
 		"a synthesis not needed":                  func(f *Proof) { f.Synthesis.Outcome, f.Synthesis.Reason = Unneeded, ReasonNoAuthority },
+		"a synthesis of nothing, of replies that may be shown": func(f *Proof) {
+			f.Synthesis.Outcome, f.Synthesis.Reason = Unneeded, ReasonNothingToShow
+		},
 	}
 	textual := map[string]func(*Proof){
 		"a position that was not shown":  func(f *Proof) { f.Second.Ballots[0].Stands = 7 },
