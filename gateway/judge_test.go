@@ -74,7 +74,7 @@ func TestAJudgeThatFailsChangesNothing(t *testing.T) {
 	}{
 		{"an error", fails(500), ``, "error", "http 500"},
 		{"a refusal", fails(403), ``, "refused", "http 403"},
-		{"too late", hangs, `,` + shortDeadline, "late", "no answer before the deadline"},
+		{"too late", hangs, `,` + laterDeadline, "late", "no answer before the deadline"},
 		{"nonsense", says("Purple monkeys dance on a table"), ``, "ok", quorum.ReasonNoAnswer},
 		{"a letter that was not shown", says(`{"answer":"Q"}`), ``, "ok", quorum.ReasonNoAnswer},
 		{"another answer than those", says(`{"answer":"43"}`), ``, "ok", quorum.ReasonNoAnswer},

@@ -62,7 +62,7 @@ func TestASynthesisThatFailsChangesNothing(t *testing.T) {
 		outcome, reason string
 	}{
 		{"an error", fails(500), ``, "error", "http 500"},
-		{"too late", hangs, `,` + shortDeadline, "late", "no answer before the deadline"},
+		{"too late", hangs, `,` + laterDeadline, "late", "no answer before the deadline"},
 		{"no sections", says("All agree on 42. [AUREA]"), ``, "ok", quorum.ReasonNotInForm},
 		{"a section left out", says(strings.Replace(sound, "## Unique insights\n- None\n", "", 1)), ``, "ok", quorum.ReasonNotInForm},
 		{"a section twice", says(sound + "\n## Consensus\nNone"), ``, "ok", quorum.ReasonNotInForm},
