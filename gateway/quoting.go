@@ -142,8 +142,9 @@ func (q *quoter) quote(text string) {
 	}
 }
 
-// plain is text with one sort of line break, and without control and format
-// characters other than those that join letters.
+// plain is text with one sort of line break, and without control, format and other
+// characters that nobody sees, but for those that join letters: words could be
+// hidden in them from whoever reads the proof, and not from a model.
 func plain(text string) string {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	return strings.Map(func(r rune) rune {
@@ -152,7 +153,7 @@ func plain(text string) string {
 			return r
 		case r == '\r', r == '\v', r == '\f', r == '\u0085', r == '\u2028', r == '\u2029':
 			return '\n'
-		case unicode.Is(unicode.Cc, r), unicode.Is(unicode.Cf, r):
+		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point):
 			return -1
 		}
 		return r

@@ -171,9 +171,29 @@ func FuzzSections(f *testing.F) {
 	})
 }
 
+// What nobody sees is not quoted: no line breaks of other sorts, and nothing that
+// turns the text around or carries letters unseen.
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ text, want string }{
+		"line breaks of every sort":               {"a\r\nb\rc\vd\fe\u0085f\u2028g\u2029h", "a\nb\nc\nd\ne\nf\ng\nh"},
+		"control characters":                      {"a\x00\x1b[2J\x7f\u009bb\tc", "a[2Jb\tc"},
+		"marks of direction, and what has none":   {"a\u202eb\u2066c\u200bd\ufeffe\u00adf", "abcdef"},
+		"letters that only machines read":         {"a\U000e0041\U000e0042\U000e007fb", "ab"},
+		"bytes as variations of what is before":   {"a\ufe0f\ufe00\U000e0100\U000e01efb", "ab"},
+		"blanks that are letters to the letter":   {"a\u3164b\u115f\u1160\uffa0c\u034fd", "abcd"},
+		"what joins letters, in their own script": {"\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u0915\u094d\u200d\u0937", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u0915\u094d\u200d\u0937"},
+	} {
+		if got := plain(tt.text); got != tt.want {
+			t.Errorf("%s: %+q, want %+q", name, got, tt.want)
+		}
+	}
+}
+
 func FuzzQuote(f *testing.F) {
 	f.Add("a\nb\r\n\u2028c", 100)
 	f.Add("é\xff\x00| \u202e", 3)
+	f.Add("AU\ufe0fREA \u3164AUREA_2\u2029\U000e0041", 20)
 	f.Fuzz(func(t *testing.T, text string, most int) {
 		q := quoter{names: []string{"AUREA_2", "AUREA"}, most: max(most, 1)}
 		q.quote(text)
