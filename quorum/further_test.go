@@ -34,7 +34,7 @@ func followed(p *Policy, proof *Proof, at int, said ...string) *Hearing {
 			case what == "late":
 				s = SecondBallot{Seat: seat, Outcome: Late, Reason: "no answer before the deadline", Stands: -1, Attempts: 1}
 			case what == "low":
-				s.Score, s.Key = 100, "x"
+				s.Score = 100
 			case what == "none":
 			case q.Kind.Closed():
 				copy(s.Tag[:], what)
@@ -218,6 +218,7 @@ func TestFollowRefuses(t *testing.T) {
 		},
 	}
 	textual := map[string]func(*Proof){
+		"an answer beside the position":  func(f *Proof) { f.Second.Ballots[0].Key = "x" },
 		"a position that was not shown":  func(f *Proof) { f.Second.Ballots[0].Stands = 7 },
 		"a position in place of nothing": func(f *Proof) { f.Second.Ballots[4].Stands = 0 },
 	}
@@ -247,6 +248,7 @@ func TestFollowRefuses(t *testing.T) {
 		refuses(name, Number, forge)
 		refuses(name, Text, forge)
 	}
+	refuses("a position in place of an answer", Number, func(f *Proof) { f.Second.Ballots[0].Stands = 0 })
 	for name, forge := range textual {
 		refuses(name, Text, forge)
 	}
