@@ -110,7 +110,7 @@ func TestWhenNoJudgeIsAsked(t *testing.T) {
 	}{
 		{"the panel is sure", []behaviour{says("42"), says("42"), says("42")}, judged + `,"wait":"all"`, quorum.ReasonSettled},
 		{"no answer has authority", []behaviour{says("42"), fails(500), fails(500)}, judged + `,"wait":"all"`, quorum.ReasonNoAuthority},
-		{"an operation", []behaviour{votes("approve"), votes("reject"), votes("reject")}, `{"prompt":"Mint?","operation":"domain.seal","judge":"AUREA",` + inFull, quorum.ReasonByPanel},
+		{"an operation", []behaviour{votes("approve"), votes("reject"), votes("reject")}, `{"prompt":"Mint?","operation":"domain.seal","judge":"AUREA","wait":"all",` + inFull, quorum.ReasonByPanel},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
