@@ -79,7 +79,7 @@ func (f *sequel) show(list []quorum.Quote, shares bool) string {
 		w := f.shownBy(at.Seat)
 		text := w.text
 		// A long reply is cut at its end, where its answer most often is.
-		if len(text) > q.most && w.value != "" {
+		if w.value != "" && !q.fits(text) {
 			text = w.value + "\n" + text
 		}
 		q.quote(text)

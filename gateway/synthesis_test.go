@@ -3,6 +3,7 @@ package gateway
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/kaizen-os/deliberation/gateway/wire"
 	"github.com/kaizen-os/deliberation/quorum"
@@ -190,6 +191,32 @@ func TestPlain(t *testing.T) {
 	}
 }
 
+// Marks, and what stands for a name, are part of what may be quoted.
+func TestQuotesKeepWithinTheirBound(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"short lines": strings.Repeat("a\n", 500) + "b", "short names": strings.Repeat("B2 ", 300), "both": strings.Repeat("B2\n", 300),
+		"no end": strings.Repeat("é", 500), "empty lines": "a" + strings.Repeat("\n", 998) + "b",
+	} {
+		q := quoter{names: []string{"B2"}, most: 1000}
+		if q.fits(text) {
+			t.Errorf("%s is said to fit", name)
+		}
+		q.quote(text)
+		kept, cut := strings.CutSuffix(q.String(), othersCut)
+		if !cut || len(kept) > 1000 || len(kept) < 900 {
+			t.Errorf("%s: %d bytes are quoted, cut %t", name, len(kept), cut)
+		}
+	}
+	whole := quoter{most: 10}
+	if text := "ab\ncd"; !whole.fits(text) { // "| ab\n| cd\n"
+		t.Errorf("%q does not fit", text)
+	}
+	if whole.quote("ab\ncd"); whole.String() != "| ab\n| cd\n" {
+		t.Errorf("quoted as %q", &whole)
+	}
+}
+
 func FuzzQuote(f *testing.F) {
 	f.Add("a\nb\r\n\u2028c", 100)
 	f.Add("é\xff\x00| \u202e", 3)
@@ -197,7 +224,10 @@ func FuzzQuote(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, most int) {
 		q := quoter{names: []string{"AUREA_2", "AUREA"}, most: max(most, 1)}
 		q.quote(text)
-		out := strings.TrimSuffix(q.String(), othersCut)
+		out, cut := strings.CutSuffix(q.String(), othersCut)
+		if cut == q.fits(text) || len(out) > max(q.most, len(quoteMark)+utf8.UTFMax+1) {
+			t.Fatalf("%q: cut %t, %d bytes of at most %d: %q", text, cut, len(out), q.most, out)
+		}
 		for line := range strings.SplitSeq(strings.TrimSuffix(out, "\n"), "\n") {
 			if !strings.HasPrefix(line, quoteMark) || strings.ContainsAny(line, "\r\v\f\u0085\u2028\u2029\u202e\x00") {
 				t.Fatalf("line %q of %q", line, out)
