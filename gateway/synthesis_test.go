@@ -114,6 +114,28 @@ func TestNothingIsWrittenWhereNoReplyMayBeShown(t *testing.T) {
 	r.again(d)
 }
 
+// Who may be answered from the cache is not answered from it without the synthesis
+// that failed once.
+func TestAnAnswerWithoutItsSynthesisIsNotKept(t *testing.T) {
+	t.Parallel()
+	for name, writer := range map[string]behaviour{"an error": fails(500), "no sections": says("All agree. [AUREA]")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, setup{panel: panelOf(t, says("42"), turns(says("42"), writer, says("42"), says(sound)), says("40"))})
+			const body = summed + `,"cache":{"maxAgeSeconds":600}}`
+			if d := r.askCached(body); d.Status != "carried" || d.Synthesis.Reason == "" {
+				t.Fatalf("%s, %+v", d.Status, d.Synthesis)
+			}
+			if d := r.askCached(body); d.Cached || d.Synthesis.Text != sound {
+				t.Errorf("cached %t, %+v", d.Cached, d.Synthesis)
+			}
+			if d := r.askCached(body); !d.Cached || d.Synthesis.Text != sound {
+				t.Errorf("cached %t, %+v", d.Cached, d.Synthesis)
+			}
+		})
+	}
+}
+
 // Until a steward has signed there is no text at all.
 func TestAPendingOperationShowsNoSynthesis(t *testing.T) {
 	t.Parallel()
