@@ -129,11 +129,11 @@ func (r *again) cast(i int) {
 	b, reply := &r.ballots[i], r.round.Reply(i)
 	b.Outcome, b.Reason = reply.Outcome, reply.Reason
 	b.Key, b.Stance, b.Abstained, b.Scored, b.Score = "", quorum.NoStance, false, false, 0
-	if reply.Outcome != quorum.OK {
-		return
+	if reply.Outcome == quorum.OK {
+		r.f.g.scorer.Cast(b, r.sheet, i, r.read.Kind, reply)
 	}
-	r.f.g.scorer.Cast(b, r.sheet, i, r.read.Kind, reply)
-	if b.Reason == "" && r.f.g.suspended(b.Companion) {
+	// Whatever came of its reply: its first ballot is not to stand for it.
+	if r.f.g.suspended(b.Companion) {
 		b.Reason = quorum.ReasonSuspended
 	}
 }
