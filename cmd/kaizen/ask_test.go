@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/kaizen-os/deliberation/gateway/wire"
+	"github.com/kaizen-os/deliberation/quorum"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -144,6 +145,20 @@ func TestAskShowsNoControlCharacters(t *testing.T) {
 	for _, r := range text + string(appendVerdict(nil, v, paint{})) {
 		if r != '\n' && r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u202e' {
 			t.Fatalf("%q reaches the terminal", r)
+		}
+	}
+}
+
+func TestAgainLine(t *testing.T) {
+	v := &wire.Deliberation{Positions: []wire.Position{{Answer: "42"}, {Answer: "41"}}}
+	for want, b := range map[string]wire.AgainBallot{
+		"":                                      {Companion: "AUREA", Counted: true},
+		"AUREA moved to 2: 41":                  {Companion: "AUREA", Counted: true, Moved: true, Position: 1},
+		"AUREA: its first ballot stands (late)": {Companion: "AUREA", Outcome: "late"},
+		"AUREA: neither of its ballots counts (" + quorum.ReasonSuspended + ")": {Companion: "AUREA", Outcome: "ok", Reason: quorum.ReasonSuspended},
+	} {
+		if got := againLine(v, &b); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
