@@ -160,8 +160,8 @@ func TestAskRequest(t *testing.T) {
 		{"words without quotes", []string{"how", "are", "you"}, "", `{"prompt":"how are you","include":["ballots","positions"]}`},
 		{"standard input", []string{"-"}, "line 1\nline 2", `{"prompt":"line 1\nline 2","include":["ballots","positions"]}`},
 		{"options make a choice", []string{"hi", "--option", "a, b", "--option", "c"}, "", `{"prompt":"hi","kind":"choice","options":["a, b","c"],"include":["ballots","positions"]}`},
-		{"every flag", []string{"hi", "--tier", "high", "--chamber", "genesis-dome", "--kind", "vote", "--operation", "mic.mint", "--wait", "all", "--deadline", "1.5s"}, "",
-			`{"prompt":"hi","context":{"tier":"high","chamber":"genesis-dome"},"kind":"vote","operation":"mic.mint","deadlineMs":1500,"wait":"all","include":["ballots","positions"]}`},
+		{"every flag", []string{"hi", "--tier", "high", "--chamber", "genesis-dome", "--topic", "dams", "--kind", "vote", "--operation", "mic.mint", "--wait", "all", "--deadline", "1.5s"}, "",
+			`{"prompt":"hi","context":{"tier":"high","chamber":"genesis-dome","topic":"dams"},"kind":"vote","operation":"mic.mint","deadlineMs":1500,"wait":"all","include":["ballots","positions"]}`},
 		{"what may follow", []string{"hi", "--rounds", "2", "--judge", "ATLAS", "--synthesis", "none"}, "",
 			`{"prompt":"hi","include":["ballots","positions"],"rounds":2,"judge":"ATLAS","synthesis":"none"}`},
 	} {
