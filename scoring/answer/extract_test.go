@@ -228,6 +228,11 @@ func TestChoiceLetters(t *testing.T) {
 		{"The answer is not (A) but (B).", "B"},
 		{"It can't be A, so the answer is B.", "B"},
 		{"The answer is neither A nor B.", ""},
+		{"C is too small. Therefore B.", "B"},
+		{"A is wrong because it is too old. C is too small. So B.", "B"},
+		{"C is wrong.", ""},
+		{"C is right.", "C"},
+		{"b)", "B"},
 		{"The answer is (J).\n\nNow, all of them together:\nThe answer is (A, D, J).", "J"},
 		{"The answer is (A), (C) and (D). However, only one may be chosen. The answer is (C).", "C"},
 		{"The answer is (A).\n\nThe answer is (I).\n\nThe answer is (C).", "C"}, // of three questions
