@@ -260,6 +260,8 @@ func TestAskFailures(t *testing.T) {
 		{"no ledger", said(503, "", &wire.Error{Code: wire.LedgerUnavailable, Message: "no proof", DeliberationID: "dlb_1"}), exitFailed, "no proof (ledger_unavailable, dlb_1)"},
 		{"a refused prompt", said(403, "", &wire.Error{Code: wire.PromptRefused, Message: "the prompt is refused"}), exitNotCarried, "the prompt is refused (prompt_refused)"},
 		{"two problems", said(400, "", &wire.Error{Code: wire.InvalidValue, Message: "kind: x (the first of 2 problems)", Details: []wire.Detail{{Field: "kind", Problem: "x"}, {Problem: "y"}}}), exitFailed, "kind: x; y (invalid_value)"},
+		{"one problem that the message tells", said(400, "", &wire.Error{Code: wire.InvalidValue, Message: "kind: x", Details: []wire.Detail{{Field: "kind", Problem: "x"}}}), exitFailed, "kaizen: kind: x (invalid_value)"},
+		{"one problem that it does not tell", said(422, "", &wire.Error{Code: wire.InvalidValue, Message: "it cannot serve", Details: []wire.Detail{{Field: "judge", Problem: "GHOST is nobody"}}}), exitFailed, "kaizen: it cannot serve: judge: GHOST is nobody (invalid_value)"},
 		{"a message of two lines", said(500, "", &wire.Error{Code: wire.InternalError, Message: "a\nb\x1b[2J"}), exitFailed, "a b[2J (internal_error)"},
 		{"another server", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, exitFailed, "does not answer like a kaizen gateway; check --url"},
 		{"another JSON server", answer(200, []byte(`{"ok":true}`)), exitFailed, "does not answer like a kaizen gateway; check --url"},
