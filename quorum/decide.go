@@ -113,7 +113,7 @@ func (p *Policy) conclude(q *Question, ballots []Ballot, positions []Position) V
 		v.Winner, v.Decision = -1, NoStance
 	case q.Kind == VoteKind && v.Decision != Approve:
 		v.Status = Lost
-		if ratio(taken, seated) < rule.Participation {
+		if p.Consensus.RejectionTurnout && ratio(taken, seated) < rule.Participation {
 			v.Status = Contested // too few have spoken for a rejection, as they would be for an approval
 		}
 	case s.enough(rule) && v.Share >= rule.Share && ratio(taken, seated) >= rule.Participation &&

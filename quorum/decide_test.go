@@ -341,6 +341,21 @@ func castRandomly(rng *rand.Rand, q *Question, b *Ballot) {
 	}
 }
 
+// By a policy from before rejections had to have a turnout, a vote that does not
+// lead with approve is lost, and records made by it are judged so again.
+func TestWithoutRejectionTurnoutALeadingRejectionIsLost(t *testing.T) {
+	q := Question{Tier: Research, Kind: VoteKind}
+	says := []string{"abstain", "abstain", "abstain", "reject", "reject"}
+	p := DefaultPolicy()
+	p.Consensus.RejectionTurnout = false
+	if v := p.Decide(&q, panel(p, &q, says...)); v.Status != Lost {
+		t.Errorf("%+v", v)
+	}
+	if older := readPolicy(t, olderPolicy); older.Consensus.RejectionTurnout {
+		t.Error("the older policy asks for a turnout")
+	}
+}
+
 // Where those who weigh abstain, what the rest agree on is believed less.
 func TestConfidenceFollowsTurnout(t *testing.T) {
 	p := DefaultPolicy()
@@ -375,6 +390,7 @@ func TestSettledNeverDiffersFromAll(t *testing.T) {
 	policies := []*Policy{DefaultPolicy(), readPolicy(t, olderPolicy)}
 	tierWeights := DefaultPolicy()
 	tierWeights.AnswerWeights = "tier"
+	tierWeights.Consensus.RejectionTurnout = false
 	demanding := DefaultPolicy() // turnout matters for every kind, and confidence decides
 	for i := range demanding.Kinds {
 		k := &demanding.Kinds[i]

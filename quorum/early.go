@@ -49,7 +49,7 @@ func (p *Policy) Settled(q *Question, v *Verdict, ballots []Ballot, out func(i i
 	}
 	if q.Kind == VoteKind && v.Positions[0].Stance != Approve {
 		// Lost, whatever comes, if enough have spoken; contested if they never will.
-		return ratio(taken, seated) >= rule.Participation || ratio(taken+outstanding, seated) < rule.Participation
+		return !p.Consensus.RejectionTurnout || ratio(taken, seated) >= rule.Participation || ratio(taken+outstanding, seated) < rule.Participation
 	}
 	// Carried in every case, if each condition holds where it is hardest:
 	// approvals, vendors, participation and turnout if nobody else counts; share

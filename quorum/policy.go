@@ -119,6 +119,10 @@ type ConsensusPolicy struct {
 	OpenOutlier  PPM `json:"openOutlier,omitzero"` // deviations under the mean resemblance that are not astray; 0: every deviation counts, both ways
 	DissentShare PPM `json:"dissentShare"`         // a position below it is no dissent
 	PlainShare   PPM `json:"plainShare"`           // of the replies that must show a closed kind for auto to take it
+	// RejectionTurnout asks of a leading rejection, too, that as much of the seated
+	// weight took part as an approval needs; else it is contested. Without it a vote
+	// that does not lead with approve is lost, however few spoke.
+	RejectionTurnout bool `json:"rejectionTurnout,omitzero"`
 }
 
 // EarlyPolicy is when a deliberation stops listening (DESIGN §4.9).
