@@ -2,6 +2,7 @@ package grade
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -238,4 +239,16 @@ func FuzzGrade(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A run of single letters is put together to words of a few letters each: all of it
+// as one would take time by the square of its length, a minute for 1 MB.
+func TestARunOfLettersHasAnEnd(t *testing.T) {
+	list := words(strings.Repeat("x ", 40), 1000)
+	if len(list) != 3 || len(list[0]) != maxInitials || len(list[1]) != maxInitials || len(list[2]) != 40-2*maxInitials {
+		t.Errorf("%q", list)
+	}
+	if list := words("J. R. R. Tolkien", 1000); !slices.Equal(list, []string{"jrr", "tolkien"}) {
+		t.Errorf("%q", list)
+	}
 }

@@ -18,6 +18,8 @@ const (
 	// maxReplyWords is how much of a reply is read, half of it from its beginning
 	// and half from its end.
 	maxReplyWords = 4096
+	// maxInitials is how many letters in a row are put together to one word.
+	maxInitials = 16
 )
 
 // aliases are the accepted answers of a text.
@@ -158,10 +160,12 @@ func words(s string, most int) []string {
 		w := b.String()
 		b.Reset()
 		if len([]rune(w)) == 1 && !isFigure(w) {
-			if initials > 0 {
+			// Each letter copies those before it, so a run has an end.
+			if initials > 0 && initials < maxInitials {
 				out[len(out)-1] += w
 			} else {
 				out = append(out, w)
+				initials = 0
 			}
 			initials++
 			return
