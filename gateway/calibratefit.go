@@ -138,6 +138,9 @@ func (c *calibration) weigher(kind quorum.Kind) *weigher {
 // strong its leader was. It fails where there was none, or nothing to grade it by.
 func (w *weigher) lead(it *labelled) (lead grade.Lead, ok bool) {
 	policy := w.c.state.Policy
+	if it.said == nil {
+		return lead, false // a policy that did not ask for it was in force when it was put
+	}
 	for i, m := range w.c.members {
 		s := &it.said[w.c.results[i].seat]
 		b := &w.ballots[i]
