@@ -89,7 +89,7 @@ func (c *cache) get(key cacheKey, maxAge time.Duration, deliberate func() (*outc
 		made, err, _ := c.flights.Do(string(key[:]), func() (any, error) {
 			mine = true
 			out, err := deliberate()
-			if err == nil && out.verdict.Status == quorum.Carried {
+			if err == nil && out.verdict.Status == quorum.Carried && stepped(out.proof) {
 				c.put(&finished{key, out, time.Now()})
 			}
 			return out, err
@@ -103,6 +103,14 @@ func (c *cache) get(key cacheKey, maxAge time.Duration, deliberate func() (*outc
 			return out, !mine, nil
 		}
 	}
+}
+
+// stepped reports whether every step that was wanted after the first round was
+// taken, or was not needed. What failed may not fail the next time.
+func stepped(p *quorum.Proof) bool {
+	served := func(s *quorum.Service) bool { return s.Done() || s.Outcome == quorum.Unneeded }
+	return (p.Second == nil || p.Second.Outcome == quorum.OK || p.Second.Outcome == quorum.Unneeded) &&
+		(p.Judge == nil || served(&p.Judge.Service)) && (p.Synthesis == nil || served(&p.Synthesis.Service))
 }
 
 // put keeps an answer, unless it has been erased.

@@ -1,13 +1,13 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -341,7 +341,7 @@ func (c *calibration) weigh(s *state.State, cell quorum.CalibrationCell) (reliab
 func (g *Gateway) getCalibrationReceipt(ctx *fasthttp.RequestCtx, _ *caller) error {
 	id := pathID(ctx)
 	none := refuse(wire.NotFound, "no such calibration")
-	if len(id) > 64 || !bytes.HasPrefix([]byte(id), []byte("cal_")) {
+	if len(id) > 64 || !strings.HasPrefix(id, "cal_") {
 		return none
 	}
 	index, ok, err := g.ledger.Lookup(id)

@@ -144,15 +144,15 @@ func TestACompanionThatTurnsBadLosesItsWeight(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{panel: panelOf(t, adds(0), adds(25))})
 	c := r.calibrated(sums(0, 500, "")...)
-	if a := cellOf(t, c, "AUREA", 0); a.Right != 500 || a.Reliability.After != 996_078 || a.Weight.After != 1_000_000 {
+	if a := cellOf(t, c, "AUREA", 0); a.Right != 500 || a.Reliability.After != 992_307 || a.Weight.After != 1_000_000 {
 		t.Fatalf("%+v", a)
 	}
-	if a := cellOf(t, c, "ATLAS", 0); a.Right != 475 || a.Reliability.After != 947_058 {
+	if a := cellOf(t, c, "ATLAS", 0); a.Right != 475 || a.Reliability.After != 944_230 {
 		t.Fatalf("%+v", a)
 	}
 	r.panel[0].does(adds(math.MaxInt))
 	c = r.calibrated(sums(1000, 100, "")...)
-	if a := cellOf(t, c, "AUREA", 0); a.Right != 0 || a.Reliability.After != 800_000 || a.Weight.After >= 200_000 {
+	if a := cellOf(t, c, "AUREA", 0); a.Right != 0 || a.Reliability.After != 607_692 || a.Weight.After >= 200_000 {
 		t.Errorf("%+v", a)
 	}
 }

@@ -127,7 +127,7 @@ func TestACalibrationThatNobodyAnswersMovesNothing(t *testing.T) {
 func TestASlowCompanionIsNotSeen(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{panel: panelOf(t, adds(0), held)})
-	c := r.send(http.MethodPost, "/api/calibration", `{"deadlineMs":250,"items":[`+strings.Join(sums(0, 40, ""), ",")+`]}`, asSteward...).calibration(r)
+	c := r.send(http.MethodPost, "/api/calibration", `{"deadlineMs":1000,"items":[`+strings.Join(sums(0, 40, ""), ",")+`]}`, asSteward...).calibration(r)
 	for i := range c.Companions {
 		m := &c.Companions[i]
 		unseen := int64(0)

@@ -74,7 +74,7 @@ func TestAJudgeThatFailsChangesNothing(t *testing.T) {
 	}{
 		{"an error", fails(500), ``, "error", "http 500"},
 		{"a refusal", fails(403), ``, "refused", "http 403"},
-		{"too late", hangs, `,` + shortDeadline, "late", "no answer before the deadline"},
+		{"too late", hangs, `,` + laterDeadline, "late", "no answer before the deadline"},
 		{"nonsense", says("Purple monkeys dance on a table"), ``, "ok", quorum.ReasonNoAnswer},
 		{"a letter that was not shown", says(`{"answer":"Q"}`), ``, "ok", quorum.ReasonNoAnswer},
 		{"another answer than those", says(`{"answer":"43"}`), ``, "ok", quorum.ReasonNoAnswer},
@@ -110,7 +110,7 @@ func TestWhenNoJudgeIsAsked(t *testing.T) {
 	}{
 		{"the panel is sure", []behaviour{says("42"), says("42"), says("42")}, judged + `,"wait":"all"`, quorum.ReasonSettled},
 		{"no answer has authority", []behaviour{says("42"), fails(500), fails(500)}, judged + `,"wait":"all"`, quorum.ReasonNoAuthority},
-		{"an operation", []behaviour{votes("approve"), votes("reject"), votes("reject")}, `{"prompt":"Mint?","operation":"domain.seal","judge":"AUREA",` + inFull, quorum.ReasonByPanel},
+		{"an operation", []behaviour{votes("approve"), votes("reject"), votes("reject")}, `{"prompt":"Mint?","operation":"domain.seal","judge":"AUREA","wait":"all",` + inFull, quorum.ReasonByPanel},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -25,7 +25,11 @@ func simulated(t *testing.T, id string, f sim.Fault) *companion {
 	s := must(sim.Start(sim.Config{Companions: []sim.Companion{{ID: quorum.CompanionID(id), Model: "simulated", Voice: voice("42")}}}))(t)
 	s.SetFault(quorum.CompanionID(id), f)
 	c := member(t, id, nil)
-	c.reach(t, s.Endpoints()[0].URL, fanout.LineConfig{Deadline: time.Second}) // so that one that hangs is not listened to for long
+	line := fanout.LineConfig{}
+	if f == sim.Hang {
+		line.Deadline = time.Second // it is not listened to for long
+	}
+	c.reach(t, s.Endpoints()[0].URL, line)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -73,8 +77,12 @@ func TestAMisbehavingCompanionHarmsOnlyItself(t *testing.T) {
 				bad = simulated(t, "ZENITH", tt.fault)
 			}
 			r := start(t, setup{panel: []*companion{member(t, "AUREA", says("42")), member(t, "ATLAS", says("42")), bad, member(t, "JADE", says("41"))}})
-			// Below the second that 429 and 503 ask to wait, far above what loopback takes.
-			d := r.ask(`{"prompt":"Six times seven?","kind":"number","wait":"all","deadlineMs":900,"context":{"tier":"high"},"include":["ballots","replies"]}`)
+			deadline := ""
+			switch tt.fault {
+			case sim.TooMany, sim.Unavailable, sim.Hang:
+				deadline = `"deadlineMs":900,` // below the second that 429 and 503 ask to wait
+			}
+			d := r.ask(`{"prompt":"Six times seven?","kind":"number","wait":"all",` + deadline + `"context":{"tier":"high"},"include":["ballots","replies"]}`)
 			if d.Status != "carried" || d.Value != "42" || d.Consensus.Votes != 2 || len(d.Dissent) != 1 {
 				t.Errorf("the others' verdict: %+v", d)
 			}

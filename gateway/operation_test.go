@@ -133,6 +133,36 @@ func (r *rig) suspend(id quorum.CompanionID) (restore func()) {
 	return func() { r.book.state.Store(r.fold(r.t).State()) }
 }
 
+// One that lands during a second round takes the first ballot away too, whatever
+// becomes of the second.
+func TestASuspensionDuringTheSecondRoundUncountsBothBallots(t *testing.T) {
+	t.Parallel()
+	for name, again := range map[string]string{
+		"the same again": saying("response", "40"), "no answer in it": saying("response", "I would rather not say."), "an empty one": saying("response", ""), "none": "{}"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, setup{panel: panelOf(t, turns(says("42"), says("42")), turns(says("41"), says("41")), held)})
+			answered := r.posting(`{"prompt":"Six times seven?","kind":"number","wait":"all","rounds":2,` + inFull + `}`)
+			r.panel[2].next(t).says("40")
+			second := r.panel[2].next(t)
+			restore := r.suspend("ZENITH")
+			second.answer <- again
+			d := within(t, "the answer", answered).deliberation(http.StatusOK)
+			restore()
+			if d.Rounds == nil || d.Rounds.Held != 2 || len(d.Rounds.Ballots) != 3 {
+				t.Fatalf("%+v", d.Rounds)
+			}
+			if b := d.Rounds.Ballots[2]; b.Counted || b.Reason != quorum.ReasonSuspended || b.Position != -1 {
+				t.Errorf("its second ballot: %+v", b)
+			}
+			if len(d.Positions) != 2 || ballot(t, d, "ZENITH").Position != -1 {
+				t.Errorf("its first ballot stands in %+v", d.Positions)
+			}
+			r.again(d)
+		})
+	}
+}
+
 // A record that takes a companion's vote away while the panel is out uncounts
 // its ballot.
 func TestASuspensionThatLandsMeanwhileUncountsTheBallot(t *testing.T) {

@@ -120,30 +120,57 @@ func newQuoter(p *panel, n int, anonymous bool) *quoter {
 	return q
 }
 
-// quote appends text as quoted lines, no more of it than most bytes. Characters
-// that break, hide or turn lines are not passed on.
+// quote appends text as quoted lines, which are no longer than most bytes with
+// their marks. Characters that break, hide or turn lines are not passed on.
 func (q *quoter) quote(text string) {
-	cut := len(text) > q.most
-	if cut {
-		end := q.most
-		for end > 0 && !utf8.RuneStart(text[end]) {
-			end--
-		}
-		text = text[:end]
-	}
-	text = q.nameless(plain(strings.TrimSpace(text)))
+	text, cut := q.shown(text)
+	left := q.most
 	for line := range strings.SplitSeq(text, "\n") {
+		room := left - len(quoteMark) - len("\n")
+		if room <= 0 && left < q.most { // something is shown of every text
+			cut = true
+			break
+		}
+		if len(line) > room {
+			line, cut = upTo(line, max(room, 1)), true
+		}
 		q.WriteString(quoteMark)
 		q.WriteString(line)
 		q.WriteByte('\n')
+		left = room - len(line)
 	}
 	if cut {
 		q.WriteString(othersCut)
 	}
 }
 
-// plain is text with one sort of line break, and without control and format
-// characters other than those that join letters.
+// fits reports whether text is quoted to its end.
+func (q *quoter) fits(text string) bool {
+	text, cut := q.shown(text)
+	lines := 1 + strings.Count(text, "\n")
+	return !cut && len(text)+lines*len(quoteMark)+1 <= q.most
+}
+
+// shown is text as it is put before others, or so much of it as could be.
+func (q *quoter) shown(text string) (shown string, cut bool) {
+	cut = len(text) > q.most
+	return q.nameless(plain(strings.TrimSpace(upTo(text, q.most)))), cut
+}
+
+// upTo is at most n bytes of s, whole characters.
+func upTo(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// plain is text with one sort of line break, and without control, format and other
+// characters that nobody sees, but for those that join letters: words could be
+// hidden in them from whoever reads the proof, and not from a model.
 func plain(text string) string {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	return strings.Map(func(r rune) rune {
@@ -152,7 +179,7 @@ func plain(text string) string {
 			return r
 		case r == '\r', r == '\v', r == '\f', r == '\u0085', r == '\u2028', r == '\u2029':
 			return '\n'
-		case unicode.Is(unicode.Cc, r), unicode.Is(unicode.Cf, r):
+		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point):
 			return -1
 		}
 		return r

@@ -79,7 +79,7 @@ func (f *sequel) show(list []quorum.Quote, shares bool) string {
 		w := f.shownBy(at.Seat)
 		text := w.text
 		// A long reply is cut at its end, where its answer most often is.
-		if len(text) > q.most && w.value != "" {
+		if w.value != "" && !q.fits(text) {
 			text = w.value + "\n" + text
 		}
 		q.quote(text)
@@ -129,11 +129,11 @@ func (r *again) cast(i int) {
 	b, reply := &r.ballots[i], r.round.Reply(i)
 	b.Outcome, b.Reason = reply.Outcome, reply.Reason
 	b.Key, b.Stance, b.Abstained, b.Scored, b.Score = "", quorum.NoStance, false, false, 0
-	if reply.Outcome != quorum.OK {
-		return
+	if reply.Outcome == quorum.OK {
+		r.f.g.scorer.Cast(b, r.sheet, i, r.read.Kind, reply)
 	}
-	r.f.g.scorer.Cast(b, r.sheet, i, r.read.Kind, reply)
-	if b.Reason == "" && r.f.g.suspended(b.Companion) {
+	// Whatever came of its reply: its first ballot is not to stand for it.
+	if r.f.g.suspended(b.Companion) {
 		b.Reason = quorum.ReasonSuspended
 	}
 }

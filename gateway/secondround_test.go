@@ -104,7 +104,7 @@ func TestWhenNoSecondRoundIsHeld(t *testing.T) {
 		{"the first carried", []behaviour{says("42"), says("42"), says("42")}, `,"wait":"all"`, "unneeded", quorum.ReasonSettled},
 		{"nobody has a position", []behaviour{fails(500), fails(500), says("42")}, `,"wait":"all"`, "unneeded", quorum.ReasonNoAuthority},
 		{"the money is used up", []behaviour{says("42"), says("41"), says("40")}, `,"maxCostMicroUsd":3100`, "busy", quorum.ReasonNoMoney},
-		{"the first round took all the time", []behaviour{says("42"), says("41"), hangs}, `,"wait":"all",` + shortDeadline, "late", quorum.ReasonNoTime},
+		{"the first round took all the time", []behaviour{says("42"), says("41"), hangs}, `,"wait":"all",` + laterDeadline, "late", quorum.ReasonNoTime},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -133,7 +133,7 @@ func TestACompanionThatFailsInTheSecondRoundKeepsItsFirstBallot(t *testing.T) {
 		reason  string
 	}{
 		{"an error", fails(500), ``, "error", "http 500"},
-		{"no answer in time", hangs, `,"wait":"all",` + shortDeadline, "late", "no answer before the deadline"},
+		{"no answer in time", hangs, `,"wait":"all",` + laterDeadline, "late", "no answer before the deadline"},
 		{"nonsense", says("purple monkeys dance"), ``, "ok", quorum.ReasonNoAnswer},
 		{"an empty reply", says(""), ``, "ok", quorum.ReasonEmpty},
 		{"two answers at once", says(`{"answer":"7"} {"answer":"8"}`), ``, "ok", quorum.ReasonAmbiguous},

@@ -14,15 +14,12 @@ func (f *sequel) askSynthesis(ctx context.Context) quorum.Outcome {
 	f.synthesis = new(quorum.Synthesis)
 	y := f.synthesis
 	y.Companion = f.wanted.synthesis
-	if why := f.course.SynthesisWanted(); why != "" {
+	of, why := f.course.SynthesisWanted()
+	if why != "" {
 		y.Outcome, y.Reason = quorum.Unneeded, why
 		return y.Outcome
 	}
-	wrote, shown := f.contributions()
-	if len(wrote) == 0 {
-		y.Outcome, y.Reason = quorum.Unneeded, quorum.ReasonNothingToShow
-		return y.Outcome
-	}
+	wrote, shown := f.contributions(of)
 	read := *f.s.d
 	read.Kind, read.Options = quorum.Text, nil
 	asked := about(&read, func(question string) string { return fmt.Sprintf(synthesisPrompt, wrote[0], question, shown) })
@@ -33,17 +30,10 @@ func (f *sequel) askSynthesis(ctx context.Context) quorum.Outcome {
 	return y.Outcome
 }
 
-// contributions quotes what the companions wrote that hold a position, each under
-// its name, and lists them.
-func (f *sequel) contributions() (wrote []string, shown string) {
+// contributions quotes what the companions at seats wrote, each under its name,
+// and lists them.
+func (f *sequel) contributions(seats []int) (wrote []string, shown string) {
 	spoken := f.course.Spoken()
-	least := f.s.policy.Further().QuoteMinimum
-	var seats []int
-	for i := range spoken {
-		if b := &spoken[i]; b.Counted && b.Position >= 0 && b.Scored && b.Score >= least {
-			seats = append(seats, i)
-		}
-	}
 	q := newQuoter(f.s.panel, len(seats), false)
 	for _, i := range seats {
 		id := string(spoken[i].Companion)

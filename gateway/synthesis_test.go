@@ -3,6 +3,7 @@ package gateway
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/kaizen-os/deliberation/gateway/wire"
 	"github.com/kaizen-os/deliberation/quorum"
@@ -62,7 +63,7 @@ func TestASynthesisThatFailsChangesNothing(t *testing.T) {
 		outcome, reason string
 	}{
 		{"an error", fails(500), ``, "error", "http 500"},
-		{"too late", hangs, `,` + shortDeadline, "late", "no answer before the deadline"},
+		{"too late", hangs, `,` + laterDeadline, "late", "no answer before the deadline"},
 		{"no sections", says("All agree on 42. [AUREA]"), ``, "ok", quorum.ReasonNotInForm},
 		{"a section left out", says(strings.Replace(sound, "## Unique insights\n- None\n", "", 1)), ``, "ok", quorum.ReasonNotInForm},
 		{"a section twice", says(sound + "\n## Consensus\nNone"), ``, "ok", quorum.ReasonNotInForm},
@@ -98,6 +99,41 @@ func TestNothingIsWrittenOfWhatHasNoAuthority(t *testing.T) {
 		t.Errorf("%s, synthesis %+v", d.Status, y)
 	}
 	r.again(d)
+}
+
+// Replies may count and yet score too little to be put before others. The record
+// says so, and whoever audits it finds the same.
+func TestNothingIsWrittenWhereNoReplyMayBeShown(t *testing.T) {
+	t.Parallel()
+	low := says("42. Write to jonathan.m.whitfield@northgatemail.com about it.")
+	r := start(t, setup{panel: panelOf(t, low, low, low), policy: func(p *quorum.Policy) { p.Deliberation = quorum.FurtherPolicy{QuoteMinimum: 9000} }})
+	d := r.ask(summed + `}`)
+	if y := d.Synthesis; d.Status != "carried" || y == nil || y.Outcome != "unneeded" || y.Reason != quorum.ReasonNothingToShow || y.Attempts != 0 {
+		t.Errorf("%s, synthesis %+v", d.Status, y)
+	}
+	r.again(d)
+}
+
+// Who may be answered from the cache is not answered from it without the synthesis
+// that failed once.
+func TestAnAnswerWithoutItsSynthesisIsNotKept(t *testing.T) {
+	t.Parallel()
+	for name, writer := range map[string]behaviour{"an error": fails(500), "no sections": says("All agree. [AUREA]")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, setup{panel: panelOf(t, says("42"), turns(says("42"), writer, says("42"), says(sound)), says("40"))})
+			const body = summed + `,"cache":{"maxAgeSeconds":600}}`
+			if d := r.askCached(body); d.Status != "carried" || d.Synthesis.Reason == "" {
+				t.Fatalf("%s, %+v", d.Status, d.Synthesis)
+			}
+			if d := r.askCached(body); d.Cached || d.Synthesis.Text != sound {
+				t.Errorf("cached %t, %+v", d.Cached, d.Synthesis)
+			}
+			if d := r.askCached(body); !d.Cached || d.Synthesis.Text != sound {
+				t.Errorf("cached %t, %+v", d.Cached, d.Synthesis)
+			}
+		})
+	}
 }
 
 // Until a steward has signed there is no text at all.
@@ -158,13 +194,62 @@ func FuzzSections(f *testing.F) {
 	})
 }
 
+// What nobody sees is not quoted: no line breaks of other sorts, and nothing that
+// turns the text around or carries letters unseen.
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ text, want string }{
+		"line breaks of every sort":               {"a\r\nb\rc\vd\fe\u0085f\u2028g\u2029h", "a\nb\nc\nd\ne\nf\ng\nh"},
+		"control characters":                      {"a\x00\x1b[2J\x7f\u009bb\tc", "a[2Jb\tc"},
+		"marks of direction, and what has none":   {"a\u202eb\u2066c\u200bd\ufeffe\u00adf", "abcdef"},
+		"letters that only machines read":         {"a\U000e0041\U000e0042\U000e007fb", "ab"},
+		"bytes as variations of what is before":   {"a\ufe0f\ufe00\U000e0100\U000e01efb", "ab"},
+		"blanks that are letters to the letter":   {"a\u3164b\u115f\u1160\uffa0c\u034fd", "abcd"},
+		"what joins letters, in their own script": {"\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u0915\u094d\u200d\u0937", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u0915\u094d\u200d\u0937"},
+	} {
+		if got := plain(tt.text); got != tt.want {
+			t.Errorf("%s: %+q, want %+q", name, got, tt.want)
+		}
+	}
+}
+
+// Marks, and what stands for a name, are part of what may be quoted.
+func TestQuotesKeepWithinTheirBound(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"short lines": strings.Repeat("a\n", 500) + "b", "short names": strings.Repeat("B2 ", 300), "both": strings.Repeat("B2\n", 300),
+		"no end": strings.Repeat("é", 500), "empty lines": "a" + strings.Repeat("\n", 998) + "b",
+	} {
+		q := quoter{names: []string{"B2"}, most: 1000}
+		if q.fits(text) {
+			t.Errorf("%s is said to fit", name)
+		}
+		q.quote(text)
+		kept, cut := strings.CutSuffix(q.String(), othersCut)
+		if !cut || len(kept) > 1000 || len(kept) < 900 {
+			t.Errorf("%s: %d bytes are quoted, cut %t", name, len(kept), cut)
+		}
+	}
+	whole := quoter{most: 10}
+	if text := "ab\ncd"; !whole.fits(text) { // "| ab\n| cd\n"
+		t.Errorf("%q does not fit", text)
+	}
+	if whole.quote("ab\ncd"); whole.String() != "| ab\n| cd\n" {
+		t.Errorf("quoted as %q", &whole)
+	}
+}
+
 func FuzzQuote(f *testing.F) {
 	f.Add("a\nb\r\n\u2028c", 100)
 	f.Add("é\xff\x00| \u202e", 3)
+	f.Add("AU\ufe0fREA \u3164AUREA_2\u2029\U000e0041", 20)
 	f.Fuzz(func(t *testing.T, text string, most int) {
 		q := quoter{names: []string{"AUREA_2", "AUREA"}, most: max(most, 1)}
 		q.quote(text)
-		out := strings.TrimSuffix(q.String(), othersCut)
+		out, cut := strings.CutSuffix(q.String(), othersCut)
+		if cut == q.fits(text) || len(out) > max(q.most, len(quoteMark)+utf8.UTFMax+1) {
+			t.Fatalf("%q: cut %t, %d bytes of at most %d: %q", text, cut, len(out), q.most, out)
+		}
 		for line := range strings.SplitSeq(strings.TrimSuffix(out, "\n"), "\n") {
 			if !strings.HasPrefix(line, quoteMark) || strings.ContainsAny(line, "\r\v\f\u0085\u2028\u2029\u202e\x00") {
 				t.Fatalf("line %q of %q", line, out)

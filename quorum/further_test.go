@@ -34,7 +34,7 @@ func followed(p *Policy, proof *Proof, at int, said ...string) *Hearing {
 			case what == "late":
 				s = SecondBallot{Seat: seat, Outcome: Late, Reason: "no answer before the deadline", Stands: -1, Attempts: 1}
 			case what == "low":
-				s.Score, s.Key = 100, "x"
+				s.Score = 100
 			case what == "none":
 			case q.Kind.Closed():
 				copy(s.Tag[:], what)
@@ -58,7 +58,7 @@ func followed(p *Policy, proof *Proof, at int, said ...string) *Hearing {
 	}
 	proof.Judge = j
 	proof.Synthesis = &Synthesis{Service{Companion: "AUREA_1", Scored: true, Score: 9900, Attempts: 1, Usage: Usage{2000, 400, 1400}, Reply: digestOf(13)}}
-	if why := h.SynthesisWanted(); why != "" {
+	if _, why := h.SynthesisWanted(); why != "" {
 		proof.Synthesis.Service = Service{Companion: "AUREA_1", Outcome: Unneeded, Reason: why}
 	}
 	proof.Verdict = h.Verdict
@@ -213,8 +213,12 @@ func TestFollowRefuses(t *testing.T) {
 		},
 		"a synthesis below the charter's minimum": func(f *Proof) { f.Synthesis.Score = 100 },
 		"a synthesis not needed":                  func(f *Proof) { f.Synthesis.Outcome, f.Synthesis.Reason = Unneeded, ReasonNoAuthority },
+		"a synthesis of nothing, of replies that may be shown": func(f *Proof) {
+			f.Synthesis.Outcome, f.Synthesis.Reason = Unneeded, ReasonNothingToShow
+		},
 	}
 	textual := map[string]func(*Proof){
+		"an answer beside the position":  func(f *Proof) { f.Second.Ballots[0].Key = "x" },
 		"a position that was not shown":  func(f *Proof) { f.Second.Ballots[0].Stands = 7 },
 		"a position in place of nothing": func(f *Proof) { f.Second.Ballots[4].Stands = 0 },
 	}
@@ -244,6 +248,7 @@ func TestFollowRefuses(t *testing.T) {
 		refuses(name, Number, forge)
 		refuses(name, Text, forge)
 	}
+	refuses("a position in place of an answer", Number, func(f *Proof) { f.Second.Ballots[0].Stands = 0 })
 	for name, forge := range textual {
 		refuses(name, Text, forge)
 	}

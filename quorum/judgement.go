@@ -120,16 +120,28 @@ type Synthesis struct {
 	Service
 }
 
-// SynthesisWanted says why there is nothing to write a synthesis of; "" when there is.
-func (h *Hearing) SynthesisWanted() (why string) {
+// SynthesisWanted says which seats' replies a synthesis is to be written of, in
+// seat order, or why there is nothing to write: those that hold a position and may
+// be shown.
+func (h *Hearing) SynthesisWanted() (of []int, why string) {
 	if h.Verdict.Status == Inquorate {
-		return ReasonNoAuthority
+		return nil, ReasonNoAuthority
 	}
-	return ""
+	least := h.policy.Further().QuoteMinimum
+	for i := range h.spoken {
+		if b := &h.spoken[i]; b.Counted && b.Position >= 0 && b.Scored && b.Score >= least {
+			of = append(of, i)
+		}
+	}
+	if len(of) == 0 {
+		return nil, ReasonNothingToShow
+	}
+	return of, ""
 }
 
 func (h *Hearing) followSynthesis(s *Synthesis) error {
-	return h.followService(&s.Service, h.SynthesisWanted())
+	_, why := h.SynthesisWanted()
+	return h.followService(&s.Service, why)
 }
 
 // Spoken is the ballot, by seat, whose text was said for the position it is in.

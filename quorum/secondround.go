@@ -233,8 +233,11 @@ func (h *Hearing) follow2(r *SecondRound) error {
 			return fmt.Errorf("the ballot of %s is missing", h.First[seat].Companion)
 		}
 		s := &again.Ballots[next]
-		if !h.q.Kind.Closed() && s.Stands >= 0 && !shown[s.Stands] {
+		switch closed := h.q.Kind.Closed(); {
+		case s.Stands >= 0 && (closed || !shown[s.Stands]):
 			return fmt.Errorf("%s takes a position that it was not shown", h.First[seat].Companion)
+		case s.Key != "" && !closed:
+			return fmt.Errorf("%s answers what it was not asked", h.First[seat].Companion)
 		}
 		if s.Outcome == OK {
 			switch s.Reason {

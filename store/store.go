@@ -112,13 +112,16 @@ func Open(dir string, o Options) (*DB, error) {
 	if err := checkFiles(o.FS, dir, o.Serial); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", dir, err), lock.Close())
 	}
-	db, err := open(dir, o, log, lock)
-	if failed := log.failed.Load(); failed != nil {
-		err = *failed
+	discard := func(db *pebble.DB) { // of what has failed
 		if db != nil {
 			close(closing)
-			db.Close() // of what has failed
+			db.Close()
 		}
+	}
+	db, err := open(dir, o, log, lock, discard)
+	if failed := log.failed.Load(); failed != nil {
+		err = *failed
+		discard(db)
 	}
 	if err != nil {
 		lock.Close()
@@ -136,8 +139,9 @@ func Open(dir string, o Options) (*DB, error) {
 }
 
 // open calls pebble.Open, which waits for ever when a table cannot be written,
-// and makes that an error.
-func open(dir string, o Options, log *logger, lock *pebble.Lock) (*pebble.DB, error) {
+// and makes that an error. A database that comes after all, once nobody waits for
+// it any more, is discarded.
+func open(dir string, o Options, log *logger, lock *pebble.Lock, discard func(*pebble.DB)) (*pebble.DB, error) {
 	type opened struct {
 		db  *pebble.DB
 		err error
@@ -156,6 +160,7 @@ func open(dir string, o Options, log *logger, lock *pebble.Lock) (*pebble.DB, er
 	case r := <-result:
 		return r.db, r.err
 	case <-time.After(patience):
+		go func() { discard((<-result).db) }()
 		return nil, *log.failed.Load()
 	}
 }

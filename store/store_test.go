@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -190,6 +191,38 @@ func TestCommitThatWaitsForAFailedFlushComesBack(t *testing.T) {
 	case <-closed:
 	case <-time.After(time.Minute):
 		t.Fatal("Close hangs")
+	}
+}
+
+// An Open whose disk has failed is given up after a while. If Pebble comes back
+// from it later all the same, nothing of that is left behind.
+func TestOpenThatIsLateAfterAFailureLeavesNothing(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	disk := errors.New("injected: the disk is failing")
+	mem, slow := vfs.NewMem(), make(chan struct{})
+	var named, failed atomic.Bool
+	_, err := Open("db", Options{FS: errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		switch {
+		case op.Kind == errorfs.OpRename && strings.Contains(op.Path, "dbtmp"):
+			named.Store(true)
+		case named.Load() && op.Kind == errorfs.OpFileSync && op.Path == "db" && failed.CompareAndSwap(false, true):
+			return disk // of the folder's names, the last write of an Open
+		case failed.Load() && op.Kind == errorfs.OpList:
+			<-slow
+		}
+		return nil
+	}))})
+	if !errors.Is(err, disk) {
+		t.Errorf("Open() = %v, want the failure", err)
+	}
+	if !failed.Load() {
+		t.Fatal("Pebble's last steps of an open are others now: nothing was injected")
+	}
+	close(slow)
+	goleak.VerifyNone(t, before)
+	db := mustOpen(t, "db", Options{FS: mem})
+	if err := db.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -118,10 +118,10 @@ func (cfg *Config) settle() error {
 		return errors.New("eval: Key and Gateway are required")
 	}
 	if cfg.Limit < 0 || cfg.Folds < 0 || cfg.Folds == 1 {
-		return errors.New("eval: Limit is a count, and Folds at least 2")
+		return errors.New("eval: the limit is a count, and there are at least 2 folds")
 	}
 	if slices.ContainsFunc(cfg.Labels, func(n int) bool { return n < 0 }) {
-		return errors.New("eval: Labels are counts")
+		return errors.New("eval: numbers of labels are counts, from 0 on")
 	}
 	cfg.Labels = slices.Compact(slices.Sorted(slices.Values(cfg.Labels)))
 	var waits []quorum.Wait

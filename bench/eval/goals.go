@@ -17,16 +17,26 @@ type Goal struct {
 	Unit     string   `json:"unit"`   // points, score (a judge's), prompts; "" for a plain number
 	AtMost   bool     `json:"atMost"` // the goal is an upper bound, else a lower one
 	Goal     float64  `json:"goal"`
-	Measured Interval `json:"measured"` // its ends NaN where there is no interval
+	Measured Interval `json:"measured"` // its ends NaN where there is no interval, all of it where nothing was compared
 	Reached  bool     `json:"reached"`
 }
 
-// MissedBy is how far what was measured is from the goal; 0 when it is reached.
+// MissedBy is how far what was measured is from the goal; 0 when it is reached,
+// NaN when nothing was measured.
 func (g *Goal) MissedBy() float64 {
 	if g.Reached {
 		return 0
 	}
 	return math.Abs(g.Measured.Mean - g.Goal)
+}
+
+// judge says whether g is reached, which what was not measured never is.
+func (g *Goal) judge() {
+	if g.AtMost {
+		g.Reached = g.Measured.Mean <= g.Goal
+	} else {
+		g.Reached = g.Measured.Mean >= g.Goal
+	}
 }
 
 // The numbers of DESIGN §4: with so many labelled prompts a kind.
@@ -46,14 +56,10 @@ var certainSets = []struct {
 // together, since they are asked the same.
 func (r *Report) Goals() (goals []Goal) {
 	add := func(g Goal) {
-		switch {
-		case math.IsNaN(g.Measured.Mean):
+		if math.IsNaN(g.Measured.Mean) {
 			return // nothing to measure it on
-		case g.AtMost:
-			g.Reached = g.Measured.Mean <= g.Goal
-		default:
-			g.Reached = g.Measured.Mean >= g.Goal
 		}
+		g.judge()
 		goals = append(goals, g)
 	}
 	panels := r.where(func(result *Result) bool { return closed(result.Kind) })
@@ -104,7 +110,8 @@ func (r *Report) Goals() (goals []Goal) {
 		}
 	}
 	for _, g := range earlyGoals(panels) {
-		add(g)
+		g.judge() // also what was not measured: the gateways did wait
+		goals = append(goals, g)
 	}
 	return goals
 }
@@ -135,8 +142,12 @@ func earlyGoals(panels []*Result) (goals []Goal) {
 		what := fmt.Sprintf("wait %v, %s: ", want.wait, count(len(heard), "closed panel"))
 		goals = append(goals, Goal{What: what + "replies needed", Labels: labels, Unit: "points", AtMost: true, Goal: want.heard, Measured: lone(mean(heard))})
 		if want.wait == quorum.WaitDecided {
+			others := float64(differ)
+			if compared == 0 {
+				others = nan // of nothing none differs, which shows nothing
+			}
 			goals = append(goals, Goal{What: what + fmt.Sprintf("other verdicts, of %d", compared), Labels: labels, Unit: "prompts",
-				AtMost: true, Measured: lone(float64(differ))})
+				AtMost: true, Measured: lone(others)})
 			continue
 		}
 		goals = append(goals, Goal{What: what + "less right than all", Labels: labels, Unit: "points", AtMost: true, Goal: 0.3,

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/kaizen-os/deliberation/bench/sim"
+	"github.com/kaizen-os/deliberation/gateway/wire"
+	"github.com/kaizen-os/deliberation/quorum"
 )
 
 // of makes a result whose best model was right as best says, and whose gateway
@@ -84,5 +86,31 @@ func TestGoals(t *testing.T) {
 	}
 	if len(got) != 16 {
 		t.Errorf("%d goals: %+v", len(got), got[16:])
+	}
+}
+
+// What is counted over no prompt at all would be 0 of everything that is not to be.
+func TestAGoalThatNothingWasComparedForIsNotReached(t *testing.T) {
+	even := []float64{1, 0, 1, 0}
+	gsm8k := of("gsm8k", "all", sim.NumberItem, even, even)
+	gsm8k.Early = &Early{Labels: 100, Ways: []Way{{Wait: "decided", Heard: 0.5}}}
+	report := &Report{Results: []*Result{gsm8k}}
+	goals := report.Goals()
+	g := goals[len(goals)-1]
+	if g.What != "wait decided, 1 closed panel: other verdicts, of 0" || g.Reached || !math.IsNaN(g.Measured.Mean) || !math.IsNaN(g.MissedBy()) {
+		t.Errorf("%+v, missed by %v", g, g.MissedBy())
+	}
+	rows := report.goals().rows
+	if cells := rows[len(rows)-1].cells; cells[3] != "-" || cells[5] != "not measured" {
+		t.Errorf("it is written %q", cells)
+	}
+}
+
+func TestWhatFailedIsNotWeighedAlike(t *testing.T) {
+	failed := outcome{status: "http 503", confidence: -1}
+	weighed := outcome{status: "carried", grade: 1, leaders: 1, weights: []wire.PPM{1_000_000}, heard: 1}
+	way := compare(quorum.WaitDecided, []outcome{failed, weighed}, []outcome{failed, weighed})
+	if way.Compared != 1 || way.Leaders != 0 || way.Verdicts != 0 {
+		t.Errorf("%+v, want one prompt compared", way)
 	}
 }

@@ -50,7 +50,10 @@ func (r *Report) goals() table {
 			sign = "≤ "
 		}
 		reached := "reached"
-		if !g.Reached {
+		switch {
+		case math.IsNaN(g.Measured.Mean):
+			reached = "not measured"
+		case !g.Reached:
 			reached = "missed by " + g.write(g.MissedBy(), false)
 		}
 		t.add("", g.What, fmt.Sprint(g.Labels), sign+g.write(g.Goal, false), g.write(g.Measured.Mean, true), g.interval(), reached)
@@ -62,6 +65,8 @@ func (r *Report) goals() table {
 // what is just missed shows.
 func (g *Goal) write(v float64, measured bool) string {
 	switch {
+	case math.IsNaN(v):
+		return "-"
 	case g.Unit == "prompts":
 		return fmt.Sprintf("%.0f", v)
 	case g.Unit == "" || g.Unit == "score":

@@ -144,8 +144,8 @@ func compare(wait quorum.Wait, outcomes, all []outcome) Way {
 		grades, whole = append(grades, o.grade), append(whole, all[i].grade)
 		heard += o.heard
 		panel += len(o.weights)
-		if !slices.Equal(o.weights, all[i].weights) {
-			continue
+		if len(o.weights) == 0 || !slices.Equal(o.weights, all[i].weights) {
+			continue // what failed weighed nothing
 		}
 		way.Compared++
 		same := o.follows(&all[i])

@@ -66,7 +66,7 @@ const (
 
 // askOptions are the flags of kaizen ask.
 type askOptions struct {
-	url, key, tier, chamber, kind, operation, wait, receipt string
+	url, key, tier, chamber, topic, kind, operation, wait, receipt string
 
 	judge, synthesis string
 	rounds           int
@@ -110,6 +110,7 @@ not carried (contested, lost, inquorate, refused, pending or expired).`,
 	f.StringVar(&o.key, "key", "", "where your key is: env:NAME or file:PATH (default env:KAIZEN_KEY, if set)")
 	f.StringVar(&o.tier, "tier", "", "research, standard, high or critical (default standard)")
 	f.StringVar(&o.chamber, "chamber", "", "subject room (default thought-broker)")
+	f.StringVar(&o.topic, "topic", "", "what it is about, where companions were calibrated by topic")
 	f.StringVar(&o.kind, "kind", "", "of answer: auto, choice, number, short, json, vote, text or code (default auto, or choice with --option)")
 	f.StringArrayVar(&o.options, "option", nil, "an option to choose from; give it once for each")
 	f.StringVar(&o.operation, "operation", "", "what would happen, such as mic.mint, when it is more than a question")
@@ -205,7 +206,7 @@ func (o *askOptions) request(args []string, stdin io.Reader) (*wire.Request, err
 	}
 	return &wire.Request{
 		Prompt:     prompt,
-		Context:    wire.Context{Tier: o.tier, Chamber: o.chamber},
+		Context:    wire.Context{Tier: o.tier, Chamber: o.chamber, Topic: o.topic},
 		Kind:       kind,
 		Options:    o.options,
 		Operation:  o.operation,

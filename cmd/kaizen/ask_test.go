@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/kaizen-os/deliberation/gateway/wire"
+	"github.com/kaizen-os/deliberation/quorum"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -148,6 +149,20 @@ func TestAskShowsNoControlCharacters(t *testing.T) {
 	}
 }
 
+func TestAgainLine(t *testing.T) {
+	v := &wire.Deliberation{Positions: []wire.Position{{Answer: "42"}, {Answer: "41"}}}
+	for want, b := range map[string]wire.AgainBallot{
+		"":                                      {Companion: "AUREA", Counted: true},
+		"AUREA moved to 2: 41":                  {Companion: "AUREA", Counted: true, Moved: true, Position: 1},
+		"AUREA: its first ballot stands (late)": {Companion: "AUREA", Outcome: "late"},
+		"AUREA: neither of its ballots counts (" + quorum.ReasonSuspended + ")": {Companion: "AUREA", Outcome: "ok", Reason: quorum.ReasonSuspended},
+	} {
+		if got := againLine(v, &b); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestAskRequest(t *testing.T) {
 	carried := readTestdata(t, "carried.json")
 	for _, tt := range []struct {
@@ -160,8 +175,8 @@ func TestAskRequest(t *testing.T) {
 		{"words without quotes", []string{"how", "are", "you"}, "", `{"prompt":"how are you","include":["ballots","positions"]}`},
 		{"standard input", []string{"-"}, "line 1\nline 2", `{"prompt":"line 1\nline 2","include":["ballots","positions"]}`},
 		{"options make a choice", []string{"hi", "--option", "a, b", "--option", "c"}, "", `{"prompt":"hi","kind":"choice","options":["a, b","c"],"include":["ballots","positions"]}`},
-		{"every flag", []string{"hi", "--tier", "high", "--chamber", "genesis-dome", "--kind", "vote", "--operation", "mic.mint", "--wait", "all", "--deadline", "1.5s"}, "",
-			`{"prompt":"hi","context":{"tier":"high","chamber":"genesis-dome"},"kind":"vote","operation":"mic.mint","deadlineMs":1500,"wait":"all","include":["ballots","positions"]}`},
+		{"every flag", []string{"hi", "--tier", "high", "--chamber", "genesis-dome", "--topic", "dams", "--kind", "vote", "--operation", "mic.mint", "--wait", "all", "--deadline", "1.5s"}, "",
+			`{"prompt":"hi","context":{"tier":"high","chamber":"genesis-dome","topic":"dams"},"kind":"vote","operation":"mic.mint","deadlineMs":1500,"wait":"all","include":["ballots","positions"]}`},
 		{"what may follow", []string{"hi", "--rounds", "2", "--judge", "ATLAS", "--synthesis", "none"}, "",
 			`{"prompt":"hi","include":["ballots","positions"],"rounds":2,"judge":"ATLAS","synthesis":"none"}`},
 	} {
@@ -245,6 +260,8 @@ func TestAskFailures(t *testing.T) {
 		{"no ledger", said(503, "", &wire.Error{Code: wire.LedgerUnavailable, Message: "no proof", DeliberationID: "dlb_1"}), exitFailed, "no proof (ledger_unavailable, dlb_1)"},
 		{"a refused prompt", said(403, "", &wire.Error{Code: wire.PromptRefused, Message: "the prompt is refused"}), exitNotCarried, "the prompt is refused (prompt_refused)"},
 		{"two problems", said(400, "", &wire.Error{Code: wire.InvalidValue, Message: "kind: x (the first of 2 problems)", Details: []wire.Detail{{Field: "kind", Problem: "x"}, {Problem: "y"}}}), exitFailed, "kind: x; y (invalid_value)"},
+		{"one problem that the message tells", said(400, "", &wire.Error{Code: wire.InvalidValue, Message: "kind: x", Details: []wire.Detail{{Field: "kind", Problem: "x"}}}), exitFailed, "kaizen: kind: x (invalid_value)"},
+		{"one problem that it does not tell", said(422, "", &wire.Error{Code: wire.InvalidValue, Message: "it cannot serve", Details: []wire.Detail{{Field: "judge", Problem: "GHOST is nobody"}}}), exitFailed, "kaizen: it cannot serve: judge: GHOST is nobody (invalid_value)"},
 		{"a message of two lines", said(500, "", &wire.Error{Code: wire.InternalError, Message: "a\nb\x1b[2J"}), exitFailed, "a b[2J (internal_error)"},
 		{"another server", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, exitFailed, "does not answer like a kaizen gateway; check --url"},
 		{"another JSON server", answer(200, []byte(`{"ok":true}`)), exitFailed, "does not answer like a kaizen gateway; check --url"},

@@ -133,12 +133,15 @@ func (c *apiClient) unreachable(err error) error {
 // refusal turns the gateway's error into a line for a person.
 func refusal(e *wire.Error, retryAfter string) error {
 	said := e.Message
-	if len(e.Details) > 1 {
-		var all []string
-		for _, d := range e.Details {
-			all = append(all, strings.TrimPrefix(d.Field+": "+d.Problem, ": "))
-		}
+	var all []string
+	for _, d := range e.Details {
+		all = append(all, strings.TrimPrefix(d.Field+": "+d.Problem, ": "))
+	}
+	switch {
+	case len(all) > 1:
 		said = strings.Join(all, "; ")
+	case len(all) == 1 && !strings.Contains(said, e.Details[0].Problem):
+		said += ": " + all[0]
 	}
 	code := exitFailed
 	switch e.Code {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -48,9 +49,7 @@ func TestServeRunsCode(t *testing.T) {
 	if v.Status != "carried" || v.Consensus.Votes != 3 || len(v.Positions) != 1 || v.Ballots[3].Reason != quorum.ReasonRunFailed {
 		t.Errorf("%+v", v)
 	}
-	if !strings.Contains(s.errOut.String(), "code that companions write is run") {
-		t.Errorf("it does not say that it runs code:\n%s", &s.errOut)
-	}
+	s.says(&s.errOut, regexp.MustCompile("code that companions write is run"))
 	s.stop()
 	key := filepath.Join(s.data(), "ledger.pub")
 	if out, errOut, code := runProgram(t, "", nil, "verify", s.data(), "--key", key); code != 0 || !strings.HasSuffix(out, "OK\n") {

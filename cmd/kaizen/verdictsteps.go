@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/kaizen-os/deliberation/gateway/wire"
+	"github.com/kaizen-os/deliberation/quorum"
 )
 
 // appendSteps appends what followed the first round of v, where something was
@@ -49,8 +50,8 @@ func roundsFact(v *wire.Deliberation, p paint) string {
 	return fmt.Sprintf("the first was %s at agreement %s; %d of %d moved", oneLine(r.First.Status), percent(r.First.Agreement), moved, len(r.Ballots))
 }
 
-// againLine tells of a companion that moved, or whose first ballot stands; "" of
-// one that said the same again.
+// againLine tells of a companion that moved, or whose second ballot does not
+// count; "" of one that said the same again.
 func againLine(v *wire.Deliberation, b *wire.AgainBallot) string {
 	switch {
 	case !b.Counted:
@@ -58,7 +59,11 @@ func againLine(v *wire.Deliberation, b *wire.AgainBallot) string {
 		if b.Reason != "" {
 			why = oneLine(b.Reason)
 		}
-		return fmt.Sprintf("%s: its first ballot stands (%s)", oneLine(b.Companion), why)
+		what := "its first ballot stands"
+		if b.Reason == quorum.ReasonSuspended {
+			what = "neither of its ballots counts"
+		}
+		return fmt.Sprintf("%s: %s (%s)", oneLine(b.Companion), what, why)
 	case b.Moved:
 		return fmt.Sprintf("%s moved to %s", oneLine(b.Companion), positionName(v, b.Position))
 	}

@@ -23,7 +23,8 @@ type FirstRound struct {
 }
 
 // An AgainBallot is what one companion said when it was asked again. One that is
-// not counted left its first ballot standing.
+// not counted left its first ballot standing, unless its companion was suspended
+// meanwhile.
 type AgainBallot struct {
 	Companion  string      `json:"companion"`
 	Outcome    string      `json:"outcome"`

@@ -77,8 +77,8 @@ func (a *Auditor) Visit(index uint64, leaf []byte) error {
 var (
 	// ErrCalibration is a calibration of a panel or a policy that there was not.
 	ErrCalibration = errors.New("calibration does not follow from the ledger")
-	// ErrFeedback is feedback on a deliberation that there was not, or more of it
-	// than there may be, or a confirmation that does not follow from both.
+	// ErrFeedback is more feedback on a deliberation than there may be, or a
+	// confirmation that does not follow from the deliberation and its feedback.
 	ErrFeedback = errors.New("feedback does not follow from the ledger")
 )
 
@@ -141,8 +141,8 @@ func (a *Auditor) judge(p *quorum.Proof, index uint64) error {
 		return fmt.Errorf("%w: it names a policy that was not in force at %d", ErrVerdict, p.AsOf)
 	}
 	if p.Verdict.Status == quorum.RefusedPrompt {
-		if p.PromptScore >= s.Policy.RefuseUnder || len(p.Ballots) > 0 {
-			return fmt.Errorf("%w: refused at score %s", ErrVerdict, p.PromptScore)
+		if p.PromptScore >= s.Policy.RefuseUnder || len(p.Ballots) > 0 || !p.OneRound() {
+			return fmt.Errorf("%w: refused at score %s, with %d ballots", ErrVerdict, p.PromptScore, len(p.Ballots))
 		}
 		return nil
 	}

@@ -105,8 +105,16 @@ func TestAuditRefusesForgedSteps(t *testing.T) {
 			t.Errorf("%s: %v, want ErrVerdict", name, err)
 		}
 	}
-	// One below the floor that the tier sets may not serve either.
+	// Where nobody was asked, nobody served.
 	s, a := foundedWith(t, contestedUntilAlmostAll)
+	refused := deliberateOn(t, s, "dlb_1")
+	refused.Verdict = quorum.Verdict{Status: quorum.RefusedPrompt, Winner: -1, Confidence: quorum.NoConfidence}
+	refused.Ballots, refused.Similarities, refused.PromptScore = nil, nil, 100
+	if err := a.Visit(s.Size, stamped(refused, start)); !errors.Is(err, ErrVerdict) {
+		t.Errorf("steps after a refusal: %v", err)
+	}
+	// One below the floor that the tier sets may not serve either.
+	s, a = foundedWith(t, contestedUntilAlmostAll)
 	p := deliberateOn(t, s, "dlb_1")
 	p.Chamber, p.Judge.Companion = "genesis-dome", "SOLARA"
 	if err := a.Visit(s.Size, stamped(p, start)); !errors.Is(err, ErrVerdict) || !strings.Contains(err.Error(), "judge: SOLARA could not serve") {

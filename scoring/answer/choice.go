@@ -224,7 +224,7 @@ func leadingLetter(v string, n int) (i int, rest string) {
 	case isAlnum(c) || c == '\'' || c == '_' || c == '-' || c >= 0x80 || c == '(' || c == '^':
 		return -1, ""
 	case c == ')' || c == ']' || c == '}' || c == '*' || c == '"':
-		if lower && !wrapped {
+		if lower && !wrapped && end+1 < len(v) {
 			return -1, ""
 		}
 	case c == '.' || c == ':' || c == ',' || c == ';' || c == '\n':
@@ -235,7 +235,7 @@ func leadingLetter(v string, n int) (i int, rest string) {
 			return -1, "" // an abbreviation
 		}
 	case c == ' ':
-		if lower {
+		if lower || ruledOut(v[end:]) {
 			return -1, ""
 		}
 		next := skip(v, end, " ")
@@ -250,6 +250,21 @@ func leadingLetter(v string, n int) (i int, rest string) {
 		}
 	}
 	return i, strings.TrimLeft(v[end:], ")]}*\". :,;$-\n")
+}
+
+// ruledOut reports whether what follows an option's letter says that it is not the
+// one: " is wrong".
+func ruledOut(after string) bool {
+	rest, ok := strings.CutPrefix(after, " is ")
+	if !ok {
+		return false
+	}
+	for _, w := range [...]string{"not", "wrong", "incorrect", "false", "too", "out", "impossible"} {
+		if hasFoldPrefix(rest, w) && (len(rest) == len(w) || !isAlnum(rest[len(w)])) {
+			return true
+		}
+	}
+	return false
 }
 
 // lastLetter is the option whose letter a reply names last, in a form that is
@@ -282,7 +297,7 @@ func lastLetter(text string, n int) (i, other int) {
 		case (before == '"' || before == ' ' && at > 1 && (text[at-2] == '-' || text[at-2] == '*') && (at == 2 || text[at-3] == '\n')) &&
 			(after == '.' || after == ')' || after == ':' || after == '"'): // - B. Paris
 		case before == ' ' && precededBy(text[:at-1], "option", "choice", "answer"):
-		case before == ' ' && (after == '.' || after == ':' || after == '\n') && precededBy(text[:at-1], "is", "is:", "be", "be:", "are", "to", "with", "choose", "pick", "select", "say"):
+		case before == ' ' && (after == '.' || after == ':' || after == '\n') && precededBy(text[:at-1], "is", "is:", "be", "be:", "are", "to", "with", "choose", "pick", "select", "say", "so", "thus", "hence", "therefore"):
 		default:
 			continue
 		}
@@ -323,7 +338,7 @@ func onlyLetter(text string, n int) int {
 		}
 		end := i+1 == len(text) || !isAlnum(text[i+1]) && text[i+1] < 0x80 && text[i+1] != '\''
 		word := c == 'I' || c == 'A'
-		if !end || int(c-'A') >= n || word && (i == 0 || i+2 < len(text) && text[i+1] == ' ') {
+		if !end || int(c-'A') >= n || ruledOut(text[i+1:]) || word && (i == 0 || i+2 < len(text) && text[i+1] == ' ') {
 			continue
 		}
 		if found >= 0 && found != int(c-'A') {

@@ -32,6 +32,7 @@ type booth struct {
 	label    quorum.Stance
 	labels   int // at the label
 	denied   int // at the last negation, long ago when there was none
+	nor      int // at the last "nor", which is one too
 	asked    int // at a key such as "vote" or "verdict"
 	compared int // at "than" or "over"
 	wanted   int // at "prefer" or "choose"
@@ -85,7 +86,7 @@ func (b *booth) sentence() {
 		b.first = false
 	}
 	b.words, b.label, b.either, b.mute = 0, quorum.NoStance, false, false
-	b.self, b.denied, b.asked, b.labels, b.compared, b.wanted, b.taken = longAgo, longAgo, longAgo, longAgo, longAgo, longAgo, longAgo
+	b.self, b.denied, b.nor, b.asked, b.labels, b.compared, b.wanted, b.taken = longAgo, longAgo, longAgo, longAgo, longAgo, longAgo, longAgo, longAgo
 }
 
 func (b *booth) pass(text string) {
@@ -180,6 +181,12 @@ func (b *booth) word(w []byte, before, after, initial byte) {
 		b.asked = b.words
 	case aNegation:
 		b.denied = b.words
+		if string(w) == "nor" {
+			b.nor = b.words
+			if b.since(b.taken) <= 4 {
+				b.self = b.words // whose the position was, is who goes on
+			}
+		}
 		if string(w) == "against" && b.own() {
 			b.take(quorum.Reject, strength)
 		}
@@ -280,8 +287,8 @@ const (
 var voteWords = [...]string{
 	aSide:        "output response option answer assistant candidate",
 	aKey:         "vote verdict stance decision position ballot conclusion",
-	aNegation:    "not don't cannot can't doesn't isn't won't never shouldn't couldn't wouldn't neither against refuse without",
-	aSelf:        "we",
+	aNegation:    "not don't cannot can't doesn't isn't won't never shouldn't couldn't wouldn't neither nor unable against refuse without",
+	aSelf:        "we i'm i'd i'll i've",
 	anApproval:   "approve approved approves approving aye",
 	aRejection:   "reject rejected rejects rejecting veto nay",
 	aLiking:      "accept support supported endorse agree favor favour approval",
@@ -338,12 +345,16 @@ func (b *booth) own() bool {
 	return b.since(b.self) <= 4 || b.since(b.asked) <= 3 || b.first && b.words == 1
 }
 
-// turned is s, or its opposite behind a negation.
+// turned is s, or its opposite behind a negation. Who neither approves nor rejects
+// abstains.
 func (b *booth) turned(s quorum.Stance) quorum.Stance {
-	if b.since(b.denied) <= 3 {
-		return opposite(s)
+	if b.since(b.denied) > 3 {
+		return s
 	}
-	return s
+	if b.nor == b.denied && b.taken > 0 && b.stance == s {
+		return quorum.Abstain
+	}
+	return opposite(s)
 }
 
 func opposite(s quorum.Stance) quorum.Stance {
