@@ -17,8 +17,16 @@ type Book struct {
 
 	expect *[32]byte // restored, and not yet compared with the ledger; Fold's own
 
-	mu       sync.Mutex // guards policies
+	mu       sync.Mutex // guards what follows
 	policies map[[32]byte]*quorum.Policy
+	courses  []course // in order of from
+}
+
+// A course is a policy as it was in force from a size of the ledger on: with what
+// a calibration had fitted, or, where a document came back into force, without.
+type course struct {
+	from   uint64
+	policy *quorum.Policy
 }
 
 // NewBook returns the book of an empty ledger.
@@ -36,6 +44,37 @@ func (b *Book) Policy(digest [32]byte) *quorum.Policy {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.policies[digest]
+}
+
+// PolicyAt is the policy with this digest as those knew it whose panel was seated
+// when the ledger had asOf records: with the confidence that had been fitted by
+// then. Nil if there was none such.
+func (b *Book) PolicyAt(digest [32]byte, asOf uint64) *quorum.Policy {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := len(b.courses) - 1; i >= 0; i-- {
+		if c := &b.courses[i]; c.from <= asOf && c.policy.Digest() == digest {
+			return c.policy
+		}
+	}
+	return b.policies[digest]
+}
+
+// turn notes that another policy is in force than before next, if it is one that
+// its digest alone does not tell.
+func (b *Book) turn(before, next *state.State) {
+	if next.Policy == before.Policy {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	digest := next.Policy.Digest()
+	if len(next.Policy.Fitted()) > 0 || b.policies[digest] != nil {
+		b.courses = append(b.courses, course{next.Size, next.Policy})
+	}
+	if b.policies[digest] == nil {
+		b.policies[digest] = next.Policy
+	}
 }
 
 // Fold takes the next record. At replay rec is nil and parsed here. An error
@@ -58,11 +97,7 @@ func (b *Book) Fold(index uint64, at int64, leaf []byte, rec quorum.Record) erro
 	if err != nil {
 		return err
 	}
-	if r, ok := rec.(*quorum.Activation); ok {
-		b.mu.Lock()
-		b.policies[r.Policy.Digest()] = r.Policy
-		b.mu.Unlock()
-	}
+	b.turn(s, next)
 	b.state.Store(next)
 	// Counted when it is in force, so that no answer of the state before is kept
 	// under the count of the state after.

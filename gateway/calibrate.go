@@ -19,6 +19,7 @@ import (
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/quorum/commit"
 	"github.com/kaizen-os/deliberation/quorum/state"
+	"github.com/kaizen-os/deliberation/scoring"
 	"github.com/kaizen-os/deliberation/scoring/grade"
 )
 
@@ -57,10 +58,12 @@ type labelled struct {
 	d     *quorum.Deliberation
 	truth *grade.Truth
 	cell  int
+	said  []utterance // by seat, of a kind whose confidence is fitted; written by whoever has asked it
 }
 
 // A result is what came of one companion.
 type result struct {
+	seat        int     // among those who were asked
 	right, seen []int64 // by cell
 	unseen      map[string]int
 	usage       quorum.Usage
@@ -132,7 +135,7 @@ func (g *Gateway) calibrate(ctx context.Context, c *calibration) (*wire.Calibrat
 		return nil, uncounted(err)
 	}
 	g.log.InfoContext(ctx, "companions calibrated", "calibration", rec.ID, "items", rec.Items, "companions", len(rec.Companions), "index", receipt.Index)
-	out := c.report(g.book.State())
+	out := c.report(g.book.State(), rec.Confidence)
 	out.ID = rec.ID
 	out.Commitment = wire.Commitment{Digest: hex.EncodeToString(rec.Set[:]), Salt: hex.EncodeToString(salt[:])}
 	out.Proof = wire.Proof{Index: receipt.Index, LeafHash: base64.StdEncoding.EncodeToString(receipt.LeafHash[:]), Receipt: calibrationPath + "/" + rec.ID + "/receipt"}
@@ -199,7 +202,17 @@ func (g *Gateway) put(ctx context.Context, c *calibration, it *labelled) {
 	ctx, cancel := context.WithTimeout(ctx, c.deadline)
 	defer cancel()
 	outcomes := make([]grade.Outcome, len(c.lines)) // each written by its seat before it arrives
-	round := g.fan.Ask(ctx, it.d, c.lines, func(seat int, r *quorum.Reply) { outcomes[seat] = it.truth.Grade(r) })
+	fit := c.fitted(it.d.Kind)
+	var sheet *scoring.Sheet
+	if fit {
+		sheet = g.scorer.NewSheet(it.d, len(c.lines))
+	}
+	round := g.fan.Ask(ctx, it.d, c.lines, func(seat int, r *quorum.Reply) {
+		outcomes[seat] = it.truth.Grade(r)
+		if fit {
+			g.scorer.Read(sheet, seat, r)
+		}
+	})
 	for more := true; more; {
 		select {
 		case _, more = <-round.Arrivals():
@@ -208,15 +221,20 @@ func (g *Gateway) put(ctx context.Context, c *calibration, it *labelled) {
 		}
 	}
 	round.Cancel()
+	// What comes later is not looked at: those seats may still be writing.
+	graded := make([]grade.Outcome, len(c.lines))
+	for seat := range c.lines {
+		if round.Reply(seat).Outcome == quorum.OK {
+			graded[seat] = outcomes[seat]
+		}
+	}
+	if fit {
+		it.said = g.takeDown(it, round, sheet, graded)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for seat := range c.lines {
-		r := round.Reply(seat)
-		outcome := grade.Unseen
-		if r.Outcome == quorum.OK {
-			outcome = outcomes[seat]
-		}
-		c.results[seat].take(it.cell, outcome, r)
+		c.results[seat].take(it.cell, graded[seat], round.Reply(seat))
 	}
 }
 
@@ -262,7 +280,7 @@ func (c *calibration) record() (*quorum.Calibration, commit.Salt) {
 		panic("bug: crypto/rand does not fail")
 	}
 	rec := &quorum.Calibration{ID: "cal_" + ulid.Make().String(), Actor: quorum.Steward, AsOf: c.state.Size, Policy: c.state.Policy.Digest(),
-		Items: int64(len(c.items)), Cells: c.cells, Set: commit.Of(commit.V1, salt, c.set)}
+		Items: int64(len(c.items)), Cells: c.cells, Confidence: c.fit(), Set: commit.Of(commit.V1, salt, c.set)}
 	for i, m := range c.members {
 		rec.Companions = append(rec.Companions, quorum.CalibrationCounts{Companion: m.ID, Right: c.results[i].right, Seen: c.results[i].seen})
 	}
@@ -270,7 +288,7 @@ func (c *calibration) record() (*quorum.Calibration, commit.Salt) {
 }
 
 // report says what the counts did to the weights: now is the state with them.
-func (c *calibration) report(now *state.State) *wire.Calibration {
+func (c *calibration) report(now *state.State, fits []quorum.FittedConfidence) *wire.Calibration {
 	out := &wire.Calibration{Items: len(c.items), Companions: make([]wire.Calibrated, len(c.members))}
 	for i, m := range c.members {
 		r := &c.results[i]
@@ -279,6 +297,10 @@ func (c *calibration) report(now *state.State) *wire.Calibration {
 		out.Usage.InputTokens += used.InputTokens
 		out.Usage.OutputTokens += used.OutputTokens
 		out.Usage.CostMicroUSD += used.CostMicroUSD
+	}
+	for _, f := range fits {
+		out.Confidence = append(out.Confidence, wire.Believed{Kind: f.Kind.String(), Items: f.Items,
+			Before: confidenceOf(c.state.Policy.Kind(f.Kind)), After: confidenceOf(now.Policy.Kind(f.Kind))})
 	}
 	for k, cell := range c.cells {
 		p, w := c.weigh(c.state, cell)
@@ -289,6 +311,10 @@ func (c *calibration) report(now *state.State) *wire.Calibration {
 		}
 	}
 	return out
+}
+
+func confidenceOf(k *quorum.KindPolicy) wire.Confidence {
+	return wire.Confidence{Bias: int64(k.Bias), ByShare: int64(k.ByShare), ByMargin: int64(k.ByMargin), ByTurnout: int64(k.ByTurnout)}
 }
 
 // weigh gives each companion's reliability by a state, and the weight it has

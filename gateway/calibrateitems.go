@@ -59,7 +59,7 @@ func (g *Gateway) labelled(req *wire.CalibrationRequest, view *view, k *caller) 
 		if line := view.lines[m.ID]; line != nil && m.Status == quorum.Active && len(c.lines) < min(policy.MaxPanel, quorum.MaxCalibrationPanel) {
 			c.lines = append(c.lines, line)
 			c.members = append(c.members, &m.Companion)
-			c.results = append(c.results, result{right: make([]int64, len(c.cells)), seen: make([]int64, len(c.cells)), unseen: make(map[string]int)})
+			c.results = append(c.results, result{seat: len(c.results), right: make([]int64, len(c.cells)), seen: make([]int64, len(c.cells)), unseen: make(map[string]int)})
 		}
 	}
 	if len(c.lines) == 0 {

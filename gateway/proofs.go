@@ -156,7 +156,7 @@ func (g *Gateway) verdictOf(p *quorum.Proof) (*quorum.Verdict, *quorum.Hearing, 
 	if p.Verdict.Status == quorum.RefusedPrompt {
 		return &p.Verdict, nil, nil
 	}
-	policy := g.book.Policy(p.Policy)
+	policy := g.book.PolicyAt(p.Policy, p.AsOf)
 	if policy == nil {
 		return nil, nil, fmt.Errorf("proof of %s names a policy that was never in force here", p.ID)
 	}

@@ -45,6 +45,33 @@ func (g *Gateway) getPolicy(ctx *fasthttp.RequestCtx) error {
 	return nil
 }
 
+// getConfidence serves GET /policy/confidence: the coefficients that each closed
+// kind's confidence comes from, which are the document's unless labelled items
+// have been fitted since; items tells how many.
+func (g *Gateway) getConfidence(ctx *fasthttp.RequestCtx) error {
+	type kind struct {
+		Kind  string `json:"kind"`
+		Items int64  `json:"items"` // 0: as in the policy
+		wire.Confidence
+	}
+	p := g.book.State().Policy
+	var out struct {
+		Kinds []kind `json:"kinds"`
+	}
+	fitted := p.Fitted()
+	for _, k := range quorum.Kinds[1:] {
+		if !k.Closed() {
+			continue
+		}
+		line := kind{Kind: k.String(), Confidence: confidenceOf(p.Kind(k))}
+		if len(fitted) > 0 && fitted[0].Kind == k {
+			line.Items, fitted = fitted[0].Items, fitted[1:]
+		}
+		out.Kinds = append(out.Kinds, line)
+	}
+	return reply(ctx, out)
+}
+
 // clauseNames are the seven clauses of the Custos Charter (onboarding guide,
 // "Constitutional Requirements").
 var clauseNames = [quorum.Clauses]string{

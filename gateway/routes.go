@@ -38,6 +38,7 @@ func (g *Gateway) routes() fasthttp.RequestHandler {
 	r.GET("/ledger/key", g.open("/ledger/key", g.getLedgerKey))
 	r.GET("/ledger/tile/{path:*}", g.open("/ledger/tile", g.getTile))
 	r.GET("/policy", g.open("/policy", g.getPolicy))
+	r.GET("/policy/confidence", g.open("/policy/confidence", g.getConfidence))
 	r.GET("/charter", g.open("/charter", g.getCharter))
 	r.GET("/health", g.open("/health", g.getHealth))
 	r.GET("/ready", g.open("/ready", g.getReady))

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/quorum/canon"
@@ -16,9 +17,10 @@ import (
 // convenience: whatever is wrong with one, the ledger is folded instead. Its form
 // is one line, "kaizen-book-1 " and the SHA-256 of the rest, and then
 //
-//	{"last":HASH,"policies":[…],"state":{…}}
+//	{"courses":[{"fitted":[…],"from":SIZE,"policy":DIGEST}],"last":HASH,"policies":[…],"state":{…}}
 //
-// where last is the leaf hash of the last entry folded, so that a snapshot of
+// where courses, left out when there are none, say what was in force of a policy
+// beside its document, and last is the leaf hash of the last entry folded, so that a snapshot of
 // another ledger is told.
 const snapshotMagic = "kaizen-book-1 "
 
@@ -37,10 +39,29 @@ func (b *Book) Snapshot(entry func(index uint64) ([]byte, error)) ([]byte, error
 		return nil, err
 	}
 	last := quorum.LeafHash(leaf)
-	body := append([]byte(nil), `{"last":`...)
+	body := []byte{'{'}
+	policies, courses := b.policiesInForce()
+	if len(courses) > 0 {
+		body = append(body, `"courses":[`...)
+		for i, c := range courses {
+			if i > 0 {
+				body = append(body, ',')
+			}
+			body = append(body, `{"fitted":`...)
+			body = quorum.AppendFitted(body, c.policy.Fitted())
+			body = append(body, `,"from":`...)
+			body = canon.AppendInt(body, int64(c.from))
+			body = append(body, `,"policy":`...)
+			digest := c.policy.Digest()
+			body = canon.AppendHex(body, digest[:])
+			body = append(body, '}')
+		}
+		body = append(body, `],`...)
+	}
+	body = append(body, `"last":`...)
 	body = canon.AppendHex(body, last[:])
 	body = append(body, `,"policies":[`...)
-	for i, p := range b.policiesInForce() {
+	for i, p := range policies {
 		if i > 0 {
 			body = append(body, ',')
 		}
@@ -53,14 +74,14 @@ func (b *Book) Snapshot(entry func(index uint64) ([]byte, error)) ([]byte, error
 	return append([]byte(snapshotMagic+hex.EncodeToString(sum[:])+"\n"), body...), nil
 }
 
-func (b *Book) policiesInForce() []*quorum.Policy {
+// policiesInForce are those that are or were, and the courses that they took.
+func (b *Book) policiesInForce() (policies []*quorum.Policy, courses []course) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var out []*quorum.Policy
 	for _, p := range b.policies {
-		out = append(out, p)
+		policies = append(policies, p)
 	}
-	return out
+	return policies, slices.Clone(b.courses)
 }
 
 // RestoreBook makes a Book of a snapshot. Its Fold must be called from the entry
@@ -74,9 +95,12 @@ func RestoreBook(snapshot []byte) (*Book, error) {
 	b := NewBook()
 	var last [32]byte
 	var st *state.State
+	var read []courseRead
 	r := canon.NewReader(body)
 	r.Object(func(key []byte) {
 		switch string(key) {
+		case "courses":
+			r.Array(func() { read = append(read, readCourse(r)) })
 		case "last":
 			r.Hex(last[:])
 		case "policies":
@@ -102,9 +126,41 @@ func RestoreBook(snapshot []byte) (*Book, error) {
 	if st == nil || st.Size == 0 {
 		return nil, fmt.Errorf("%w: it holds nothing", ErrSnapshot)
 	}
+	for _, c := range read {
+		p := b.policies[c.digest]
+		if p == nil {
+			return nil, fmt.Errorf("%w: a course of a policy that is not in it", ErrSnapshot)
+		}
+		p, err := p.WithFitted(c.fitted)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
+		}
+		b.courses = append(b.courses, course{c.from, p})
+	}
 	b.state.Store(st)
 	b.expect = &last
 	return b, nil
+}
+
+// A courseRead is a course before the policies have been read.
+type courseRead struct {
+	fitted []quorum.FittedConfidence
+	from   uint64
+	digest [32]byte
+}
+
+func readCourse(r *canon.Reader) (c courseRead) {
+	r.Object(func(key []byte) {
+		switch string(key) {
+		case "fitted":
+			c.fitted = quorum.ReadFitted(r)
+		case "from":
+			c.from = uint64(r.Int())
+		case "policy":
+			r.Hex(c.digest[:])
+		}
+	})
+	return c
 }
 
 // FoldFrom is the first entry that Fold must be given.

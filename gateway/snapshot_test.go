@@ -102,6 +102,7 @@ func TestSnapshotRefuses(t *testing.T) {
 func FuzzRestoreBook(f *testing.F) {
 	f.Add([]byte(`{"last":"00","policies":[],"state":{"at":0,"roster":[],"size":1,"version":1}}`))
 	f.Add([]byte(`{}`))
+	f.Add([]byte(`{"courses":[{"fitted":[{"bias":-1,"items":60,"kind":"number"}],"from":3,"policy":"00"}],"last":"00","policies":[],"state":{"at":0,"roster":[],"size":1,"version":1}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		sum := sha256.Sum256(body)
 		in := append([]byte(snapshotMagic+hex.EncodeToString(sum[:])+"\n"), body...)

@@ -30,6 +30,7 @@ type Calibration struct {
 	Items      int64
 	Cells      []CalibrationCell   // in order of kind, then topic
 	Companions []CalibrationCounts // each once
+	Confidence []FittedConfidence  // of kinds, in order, that had items enough; or none
 	Set        [32]byte            // commitment to the items
 }
 
@@ -88,6 +89,20 @@ func (c *Calibration) Validate() error {
 	if items != c.Items {
 		return fault("%d items in its cells, %d together", items, c.Items)
 	}
+	if err := validFits(c.Confidence); err != nil {
+		return fault("%v", err)
+	}
+	for _, f := range c.Confidence {
+		var items int64
+		for _, cell := range c.Cells {
+			if cell.Kind == f.Kind {
+				items += cell.Items
+			}
+		}
+		if f.Items > items {
+			return fault("a confidence of kind %s fitted to %d of %d items", f.Kind, f.Items, items)
+		}
+	}
 	for i, counts := range c.Companions {
 		if counts.Companion == "" || len(counts.Right) != len(c.Cells) || len(counts.Seen) != len(c.Cells) {
 			return fault("companion %d has not one count a cell", i)
@@ -141,6 +156,10 @@ func (c *Calibration) AppendLeaf(dst []byte) ([]byte, int) {
 		e.close('}')
 	}
 	e.close(']')
+	if len(c.Confidence) > 0 {
+		e.key("confidence")
+		e.fits(c.Confidence)
+	}
 	e.num("items", c.Items)
 	e.hex("policy", c.Policy[:])
 	e.end(TypeCalibration)
@@ -175,6 +194,8 @@ func readCalibration(r *canon.Reader, subjects []Subject) (*Calibration, int64) 
 			r.Array(func() { c.Cells = append(c.Cells, readCalibrationCell(r)) })
 		case "companions":
 			r.Array(func() { c.Companions = append(c.Companions, readCalibrationCounts(r)) })
+		case "confidence":
+			c.Confidence = ReadFitted(r)
 		case "items":
 			c.Items = r.Int()
 		case "policy":

@@ -16,6 +16,44 @@ func sampleCalibration() *Calibration {
 		}}
 }
 
+// fittedCalibration has enough of two kinds to say how they are believed.
+func fittedCalibration() *Calibration {
+	c := sampleCalibration()
+	c.Items = 130
+	c.Cells[0].Items, c.Cells[1].Items = 60, 50
+	c.Confidence = []FittedConfidence{{Choice, 60, -1_490_001, 1_360_000, 0, 5}, {Number, 69, 0, 4_280_000, 3_440_000, 0}}
+	return c
+}
+
+func TestAConfidenceIsWithinBounds(t *testing.T) {
+	good := string(leafOf(fittedCalibration()))
+	if strings.Contains(string(leafOf(sampleCalibration())), "confidence") {
+		t.Error("a calibration that fits nothing says so")
+	}
+	for name, edit := range map[string][2]string{
+		"a list of none":              {good[strings.Index(good, `"confidence":[`):strings.Index(good, `,"items":130`)], `"confidence":[]`},
+		"a slope below 0":             {`"byShare":1360000`, `"byShare":-1`},
+		"a slope over 20":             {`"byShare":1360000`, `"byShare":20000001`},
+		"a bias under -20":            {`"bias":-1490001`, `"bias":-20000001`},
+		"a bias of 0 written out":     {`{"byMargin":3440000`, `{"bias":0,"byMargin":3440000`},
+		"kinds out of order":          {`"items":69,"kind":"number"`, `"items":60,"kind":"choice"`},
+		"of a kind that was not":      {`"items":69,"kind":"number"`, `"items":69,"kind":"short"`},
+		"of a text":                   {`"items":69,"kind":"number"`, `"items":69,"kind":"text"`},
+		"of no kind":                  {`"items":60,"kind":"choice"}`, `"items":60}`},
+		"fewer items than it takes":   {`"items":60,"kind":"choice"}`, `"items":49,"kind":"choice"}`},
+		"more items than of its kind": {`"items":69,"kind":"number"`, `"items":71,"kind":"number"`},
+		"a member that is not known":  {`"items":69,"kind":"number"`, `"items":69,"kind":"number","turnout":1`},
+	} {
+		bad := strings.Replace(good, edit[0], edit[1], 1)
+		if bad == good {
+			t.Fatalf("%s: the edit does not apply to %s", name, good)
+		}
+		if _, _, err := ParseRecord([]byte(bad)); !errors.Is(err, ErrRecord) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestACalibrationHoldsWhatItMay(t *testing.T) {
 	good := string(leafOf(sampleCalibration()))
 	for name, edit := range map[string][2]string{
@@ -69,6 +107,13 @@ func TestLargestCalibrationFits(t *testing.T) {
 			counts.Right, counts.Seen = append(counts.Right, cell.Items), append(counts.Seen, cell.Items)
 		}
 		c.Companions = append(c.Companions, counts)
+	}
+	c.Cells[0].Kind, c.Cells[1].Kind, c.Cells[2].Kind, c.Cells[3].Kind = Choice, Number, Short, JSON
+	for i := 4; i < len(c.Cells); i++ {
+		c.Cells[i].Kind = VoteKind
+	}
+	for kind := Choice; kind <= VoteKind; kind++ {
+		c.Confidence = append(c.Confidence, FittedConfidence{kind, 100, -maxCoefficient, maxCoefficient, maxCoefficient, maxCoefficient})
 	}
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)

@@ -38,7 +38,8 @@ type Policy struct {
 
 	digest [32]byte
 	byTier [5]*TierPolicy
-	byKind [8]*KindPolicy
+	byKind [8]*KindPolicy     // as it is in force: see [Policy.WithFitted]
+	fitted []FittedConfidence // what of that is not the document's
 }
 
 // TierPolicy is what one tier is and asks for.
@@ -95,6 +96,10 @@ type KindPolicy struct {
 	ByMargin      PPM  `json:"byMargin"`
 	ByTurnout     PPM  `json:"byTurnout,omitzero"` // of the weight waited for, what took a position
 	MinConfidence PPM  `json:"minConfidence"`
+
+	// FitStrength is how many labelled items these coefficients are worth where a
+	// calibration fits them anew; 0: they stay as they are. Of closed kinds only.
+	FitStrength int64 `json:"fitStrength,omitzero"`
 }
 
 // ReliabilityPolicy turns outcomes into reliability (DESIGN §4.4).
@@ -206,7 +211,7 @@ func (p *Policy) Digest() [32]byte { return p.digest }
 // Tier is the part about t.
 func (p *Policy) Tier(t Tier) *TierPolicy { return p.byTier[t] }
 
-// Kind is the part about k; k must not be Auto.
+// Kind is the part about k, as it is in force; k must not be Auto.
 func (p *Policy) Kind(k Kind) *KindPolicy { return p.byKind[k] }
 
 // Chamber is the floor of the chamber called name.
@@ -262,8 +267,11 @@ func (p *Policy) validate() error {
 		k := &p.Kinds[i]
 		kinds = append(kinds, int(k.Kind))
 		if k.Alternatives < 2 || k.Alternatives > 1000 || k.Exponent < 0 || k.Exponent > 8 ||
-			k.ByShare < 0 || k.ByMargin < 0 || k.ByTurnout < 0 || !fraction(k.MinConfidence) {
+			k.ByShare < 0 || k.ByMargin < 0 || k.ByTurnout < 0 || !fraction(k.MinConfidence) || k.FitStrength < 0 || k.FitStrength > 10_000 {
 			return fmt.Errorf("kinds[%d] (%s): a number is out of range", i, k.Kind)
+		}
+		if k.FitStrength > 0 && !k.Kind.Closed() {
+			return fmt.Errorf("kinds[%d] (%s): fitStrength is for closed kinds", i, k.Kind)
 		}
 	}
 	if !slices.Equal(kinds, []int{1, 2, 3, 4, 5, 6, 7}) {

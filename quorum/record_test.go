@@ -63,7 +63,7 @@ func sampleRecords() []Record {
 		&Rekeying{"kaizen.example.org/ledger+b108ba7d+AQIDBA=="},
 		&Erasure{"dlb_x", Owner, ErasureAsked},
 		&Erasure{"dlb_x", Gateway, ErasureLost},
-		sampleCalibration(),
+		sampleCalibration(), fittedCalibration(),
 		&Feedback{"dlb_x", 5, WasRight}, &Feedback{"dlb_x", 1, WasWrong}, &Feedback{"dlb_x", 3, Unsaid},
 		&Confirmation{"dlb_x", 7, true, Number, "algebra", []CompanionID{"AUREA", "ATLAS"}, []CompanionID{"ZEUS"}},
 		&Confirmation{"dlb_x", 0, false, Text, "", []CompanionID{"AUREA"}, nil},

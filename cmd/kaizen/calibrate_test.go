@@ -66,9 +66,13 @@ func TestCalibrateFromATerminal(t *testing.T) {
 			t.Errorf("%s: exit code %d, %s%s", name, code, out, errOut)
 		}
 	}
+	out, errOut, code = runProgram(t, labels(60), nil, "calibrate", "-", "--url", s.url, "--key", steward)
+	if code != 0 || errOut != "" || strings.Count(out, "\nconfidence of kind number, fitted to 60 prompts: bias -2.14 → ") != 1 {
+		t.Errorf("a fit: exit code %d, %s%s", code, out, errOut)
+	}
 	s.stop()
 	out, errOut, code = runProgram(t, "", nil, "verify", s.data())
-	if code != 0 || !strings.Contains(out, "10 calibration.counted") {
+	if code != 0 || !strings.Contains(out, "11 calibration.counted") {
 		t.Errorf("kaizen verify: exit code %d, %s%s", code, out, errOut)
 	}
 	if strings.Contains(s.errOut.String(), "* 7") {

@@ -43,9 +43,20 @@ func appendCalibrations(dst []byte, answers []wire.Calibration, p paint) []byte 
 	}
 	dst = append(dst, '\n')
 	for _, a := range answers {
+		for _, b := range a.Confidence {
+			dst = fmt.Appendf(dst, "confidence of kind %s, fitted to %d prompts: bias %s, share %s, margin %s, turnout %s\n", oneLine(b.Kind), b.Items,
+				coefficient(b.Before.Bias, b.After.Bias), coefficient(b.Before.ByShare, b.After.ByShare),
+				coefficient(b.Before.ByMargin, b.After.ByMargin), coefficient(b.Before.ByTurnout, b.After.ByTurnout))
+		}
+	}
+	for _, a := range answers {
 		dst = fmt.Appendf(dst, "%s\n", p.as(dim, fmt.Sprintf("counted in %s, entry %d of the ledger", oneLine(a.ID), a.Proof.Index)))
 	}
 	return dst
+}
+
+func coefficient(before, after int64) string {
+	return fmt.Sprintf("%.2f → %.2f", float64(before)/1e6, float64(after)/1e6)
 }
 
 func change(c wire.Change) string {

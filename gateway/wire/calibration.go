@@ -189,6 +189,7 @@ type Calibration struct {
 	ID         string       `json:"id"`
 	Items      int          `json:"items"`
 	Companions []Calibrated `json:"companions"`
+	Confidence []Believed   `json:"confidence,omitempty"` // of kinds with items enough, by kind
 	Usage      Usage        `json:"usage"`
 	Timing     struct {
 		Total Micros `json:"totalMs"`
@@ -214,6 +215,24 @@ type CalibratedCell struct {
 	Seen        int64  `json:"seen"`
 	Reliability Change `json:"reliability"`
 	Weight      Change `json:"weight"` // among all that were asked
+}
+
+// Believed is how answers of one kind are believed, by coefficients fitted anew.
+type Believed struct {
+	Kind   string     `json:"kind"`
+	Items  int64      `json:"items"` // that it was fitted to
+	Before Confidence `json:"before"`
+	After  Confidence `json:"after"`
+}
+
+// Confidence are the coefficients of a kind's confidence, in parts per million as
+// in the policy: the logistic of bias + byShare·share + byMargin·margin +
+// byTurnout·turnout.
+type Confidence struct {
+	Bias      int64 `json:"bias"`
+	ByShare   int64 `json:"byShare"`
+	ByMargin  int64 `json:"byMargin"`
+	ByTurnout int64 `json:"byTurnout"`
 }
 
 // A Change is a number before and after.

@@ -110,6 +110,9 @@ func (a *Auditor) calibrated(c *quorum.Calibration) error {
 	if s.Policy == nil || s.Policy.Digest() != c.Policy {
 		return fmt.Errorf("%w: %s names a policy that was not in force at %d", ErrCalibration, c.ID, c.AsOf)
 	}
+	if _, err := s.Policy.WithFitted(c.Confidence); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrCalibration, c.ID, err)
+	}
 	for i := range c.Companions {
 		id := c.Companions[i].Companion
 		if m := s.Roster.Find(id); m == nil || m.Status != quorum.Active {

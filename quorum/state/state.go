@@ -24,9 +24,9 @@ const Version = 1
 // State is what the first Size records of a ledger come to.
 type State struct {
 	Size       uint64
-	At         int64 // time of the last record, UTC milliseconds
-	Policy     *quorum.Policy
-	PolicySeed [32]byte // digest of the operator's policy that was last recorded
+	At         int64          // time of the last record, UTC milliseconds
+	Policy     *quorum.Policy // with the confidence that calibrations have fitted
+	PolicySeed [32]byte       // digest of the operator's policy that was last recorded
 	Roster     *roster.Roster
 }
 
@@ -62,7 +62,9 @@ func (s *State) Apply(at int64, rec quorum.Record) (*State, error) {
 			next.Roster = agree(s, r.Kind, r.Ballots)
 		}
 	case *quorum.Calibration:
-		next.Roster, err = calibrate(s, r)
+		if next.Roster, err = calibrate(s, r); err == nil {
+			next.Policy, err = believe(s, r)
+		}
 	case *quorum.Confirmation:
 		next.Roster, err = confirm(s, r)
 	case *quorum.CacheHits, *quorum.Erasure, *quorum.Rekeying, *quorum.Feedback: // nothing that is weighed or counted depends on these
@@ -99,6 +101,16 @@ func calibrate(s *State, c *quorum.Calibration) (*roster.Roster, error) {
 		}
 		return m.Standing.Labelled(s.Policy, tallies...)
 	}), nil
+}
+
+// believe is the policy with the confidence that a calibration has fitted. Where
+// another document came into force meanwhile, that starts from its own numbers:
+// what was fitted leans on the ones before.
+func believe(s *State, c *quorum.Calibration) (*quorum.Policy, error) {
+	if c.Policy != s.Policy.Digest() {
+		return s.Policy, nil
+	}
+	return s.Policy.WithFitted(c.Confidence)
 }
 
 // confirm gives the companions of a deliberation whose answer is known to have
@@ -183,6 +195,10 @@ func (s *State) Append(dst []byte) []byte {
 	dst = append(dst, `{"at":`...)
 	dst = canon.AppendInt(dst, s.At)
 	if s.Policy != nil {
+		if fitted := s.Policy.Fitted(); len(fitted) > 0 {
+			dst = append(dst, `,"fitted":`...)
+			dst = quorum.AppendFitted(dst, fitted)
+		}
 		dst = append(dst, `,"policy":`...)
 		dst = append(dst, s.Policy.Canonical()...)
 		dst = append(dst, `,"policySeed":`...)
@@ -204,11 +220,14 @@ var ErrSnapshot = errors.New("state snapshot")
 func Read(snapshot []byte) (*State, error) {
 	s := new(State)
 	version := int64(0)
+	var fitted []quorum.FittedConfidence
 	r := canon.NewReader(snapshot)
 	r.Object(func(key []byte) {
 		switch string(key) {
 		case "at":
 			s.At = r.Int()
+		case "fitted":
+			fitted = quorum.ReadFitted(r)
 		case "policy":
 			p, err := quorum.ParsePolicy(r.Raw())
 			if err != nil {
@@ -230,6 +249,15 @@ func Read(snapshot []byte) (*State, error) {
 	}
 	if version != Version {
 		return nil, fmt.Errorf("%w: version %d, this program folds version %d", ErrSnapshot, version, Version)
+	}
+	if len(fitted) > 0 {
+		if s.Policy == nil {
+			return nil, fmt.Errorf("%w: a confidence without a policy", ErrSnapshot)
+		}
+		var err error
+		if s.Policy, err = s.Policy.WithFitted(fitted); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
+		}
 	}
 	return s, nil
 }
