@@ -115,7 +115,7 @@ func (a *alias) in(r *reading) bool {
 		if i+len(a.words) > len(r.words) || !slices.Equal(r.words[i:i+len(a.words)], a.words) {
 			continue
 		}
-		if i == 0 || !denies[r.words[i-1]] {
+		if !deniedAt(r.words, i) {
 			return true
 		}
 		denied = true
@@ -135,6 +135,21 @@ func (a *alias) in(r *reading) bool {
 		}
 	}
 	return 2*have >= len(a.telling)
+}
+
+// deniedAt reports whether the answer at words[i] is said not to be it: by a word
+// before it, or before the little words that lead to it ("not in Paris").
+func deniedAt(words []string, i int) bool {
+	for back := 1; back <= 3 && back <= i; back++ {
+		w := words[i-back]
+		if denies[w] {
+			return true
+		}
+		if !empty[w] {
+			return false
+		}
+	}
+	return false
 }
 
 // meets reports whether an answer of t is one of o.
@@ -195,6 +210,10 @@ func words(s string, most int) []string {
 			b.WriteRune(unicode.ToLower(c))
 			last = c
 			continue
+		case (c == '+' || c == '#') && (unicode.IsLetter(last) || last == c): // C++, C#, the blood type A+
+			b.WriteRune(c)
+			last = c
+			continue
 		case c == ',' && unicode.IsDigit(last) && i+1 < len(runes) && unicode.IsDigit(runes[i+1]):
 			continue
 		}
@@ -221,7 +240,7 @@ func words(s string, most int) []string {
 // "Gable1" with its footnote), or a name by the little word before it ("byNick"),
 // as in text whose markup was dropped.
 func stuck(word string, last, c rune) bool {
-	if unicode.IsDigit(last) != unicode.IsDigit(c) {
+	if unicode.IsDigit(last) != unicode.IsDigit(c) || last == '+' || last == '#' {
 		return true
 	}
 	return unicode.IsLower(last) && unicode.IsUpper(c) && len(word) > 1 && empty[word]
