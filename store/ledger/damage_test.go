@@ -185,6 +185,7 @@ func damages(data []byte, some int, rng *rand.Rand) map[string][]byte {
 			}
 			return at
 		}
+		at = append(at, 0)    // no file is read whose first byte is another
 		for i := range some { // spread, and more of them near the end
 			if i%4 == 0 {
 				at = append(at, len(data)-1-rng.IntN(min(len(data), 500)))
