@@ -255,6 +255,12 @@ func TestChoiceLetters(t *testing.T) {
 		{"Option K", ""},
 		{"(Z)", ""},
 		{"The U.S. economy grew. A lot.", ""},
+		{"I think it's A... wait, no, D.", "D"},
+		{"I'd go with A. Actually no, B.", "B"},
+		{"The answer is A. On reflection I change my answer to B.", "B"},
+		{"The answer is A. I change my answer to C.", "C"},
+		{"The answer is A. Actually, the answer is B.", "B"},
+		{"The answer is B. Actually the same holds for all gases.", "B"},
 	})
 }
 
@@ -555,6 +561,13 @@ func TestAmbiguous(t *testing.T) {
 		{quorum.Choice, []string{"A", "B", "C"}, "The answer is (C) A social media post.", false},
 		{quorum.Choice, []string{"Paris", "Lyon"}, "Paris or Lyon", true},
 		{quorum.Choice, []string{"Paris", "Lyon", "Paris or Lyon"}, "Paris or Lyon", false},
+		{quorum.Choice, []string{"Paris", "Lyon"}, "It could be Paris or Lyon", true},
+		{quorum.Choice, []string{"Paris", "Lyon"}, "I am sure that it could not be Paris. It can only be Lyon", false},
+		{quorum.Choice, nil, "The answer is A. Actually, the answer is B.", false},
+		{quorum.Choice, nil, "The answer is A. The answer is B.", true},
+		{quorum.Choice, nil, "The answer is A. On reflection I change my answer to B.", false},
+		{quorum.Number, nil, "The answer to the first question is 4. The final answer is 6.", false},
+		{quorum.Number, nil, "The final answer is 4. The final answer is 6.", true},
 		{quorum.Short, nil, "Answer: Paris\nAnswer: Lyon", true},
 		{quorum.Short, nil, "either red or blue", true},
 		{quorum.Short, nil, "Answer: Paris\nAnswer: paris.", false},

@@ -352,7 +352,7 @@ func phraseValue(s string) string {
 			}
 		case '.', '!', '?', ';':
 			if i > 0 && s[i-1] != '.' && (i+1 == len(s) || s[i+1] == ' ' || s[i+1] == '\n') {
-				if i == 1 && isAlpha(s[0]) && i+2 < len(s) && s[i+1] == ' ' { // "B. Paris": a label
+				if i == 1 && isAlpha(s[0]) && i+2 < len(s) && s[i+1] == ' ' && !takenBack(head(s[i+2:], 40)) && !corrects(s[i+2:wordEnd(s, i+2)]) { // "B. Paris": a label
 					continue
 				}
 				return s[:i]
