@@ -230,7 +230,7 @@ func readAnswer(text string, end, edge int) (s statement, ok bool) {
 		i = skip(text, i, " \t\r\n*")
 		return phraseAt(text, start, i, edge), true
 	}
-	if closed != 0 || asVerb(text, start) {
+	if closed != 0 || asVerb(text, start) || doubted(text[:start]) {
 		return s, false
 	}
 	if i < len(text) && text[i] == '\n' && heading(text, key) {
@@ -299,6 +299,21 @@ func asVerb(text string, at int) bool {
 	for _, w := range [...]string{"to", "can", "could", "will", "would", "must", "should", "may", "cannot", "can't", "not", "i", "you", "we", "they", "who", "please"} {
 		if equalFold(text[from:end], w) {
 			return true
+		}
+	}
+	return false
+}
+
+// doubted reports whether a text ends in what others may think: "one might think
+// the" answer is 10.
+func doubted(text string) bool {
+	text = strings.TrimRight(tail(text, 2*plainLimit), " ")
+	for _, w := range [...]string{" correct", " right", " final", " the", " that"} {
+		text = strings.TrimSuffix(text, w)
+	}
+	for _, may := range [...]string{"might ", "may ", "could ", "would ", "tempted to "} {
+		if precededBy(text, may+"think", may+"say", may+"assume", may+"guess", may+"expect", may+"suppose", may+"conclude") {
+			return !precededBy(text, "i would say", "i might say", "i would think", "we may conclude", "i would guess", "we could say", "i would conclude")
 		}
 	}
 	return false
