@@ -96,6 +96,10 @@ func corrects(between string) bool {
 	return false
 }
 
+// takingBack are the words that open a sentence which takes back what was said.
+var takingBack = [...]string{"wait", "no wait", "correction", "scratch that", "oops", "sorry, it", "sorry, that", "on second thought", "on reflection", "on further reflection", "upon reflection", "after reflection", "actually, no", "actually no", "actually, it", "actually it",
+	"i change my", "i changed my mind", "i've changed my mind", "i am changing my", "i'm changing my", "i take that back", "let me correct", "i made a mistake", "i made an error", "i misread"}
+
 // takenBack reports whether a sentence of rest, what follows the last statement,
 // opens by taking it back: "Wait, it is 6."
 func takenBack(rest string) bool {
@@ -104,15 +108,30 @@ func takenBack(rest string) bool {
 		if i > 0 && rest[i-1] != '\n' && !(rest[i-1] == ' ' && (i < 2 || isStop(rest[i-2]))) {
 			continue
 		}
-		for _, cue := range [...]string{"wait", "no wait", "correction", "scratch that", "oops", "sorry, it", "sorry, that", "on second thought", "on reflection", "on further reflection", "upon reflection", "after reflection", "actually, no", "actually no", "actually, it", "actually it",
-			"i change my", "i changed my mind", "i've changed my mind", "i am changing my", "i'm changing my", "i take that back", "let me correct", "i made a mistake", "i made an error", "i misread"} {
-			end := i + len(cue)
-			if !hasFoldPrefix(rest[i:], cue) || end < len(rest) && isAlnum(rest[end]) {
-				continue
-			}
-			if cue != "wait" || end < len(rest) && !isSpace(rest[end]) {
-				return true
-			}
+		if takesBack(rest[i:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// takesBack reports whether s opens by taking back what stands before it.
+func takesBack(s string) bool {
+	if s == "" {
+		return false
+	}
+	first := s[0] | 0x20
+	for i := range takingBack {
+		cue := takingBack[i]
+		if cue[0] != first || !hasFoldPrefix(s, cue) {
+			continue
+		}
+		end := len(cue)
+		if end < len(s) && isAlnum(s[end]) {
+			continue
+		}
+		if cue != "wait" || end < len(s) && !isSpace(s[end]) {
+			return true
 		}
 	}
 	return false

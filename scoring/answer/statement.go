@@ -311,12 +311,11 @@ func doubted(text string) bool {
 	for _, w := range [...]string{" correct", " right", " final", " the", " that"} {
 		text = strings.TrimSuffix(text, w)
 	}
-	for _, may := range [...]string{"might ", "may ", "could ", "would ", "tempted to "} {
-		if precededBy(text, may+"think", may+"say", may+"assume", may+"guess", may+"expect", may+"suppose", may+"conclude") {
-			return !precededBy(text, "i would say", "i might say", "i would think", "we may conclude", "i would guess", "we could say", "i would conclude")
-		}
+	if !precededBy(text, "think", "say", "assume", "guess", "expect", "suppose") {
+		return false
 	}
-	return false
+	text = strings.TrimRight(text[:strings.LastIndexByte(text, ' ')+1], " ")
+	return precededBy(text, "might", "may", "could", "would", "tempted to") && !precededBy(text, "i would", "i might", "we may", "we could", "i could")
 }
 
 // heading reports whether the line with text[key:] is nothing but a heading up to
@@ -367,7 +366,7 @@ func phraseValue(s string) string {
 			}
 		case '.', '!', '?', ';':
 			if i > 0 && s[i-1] != '.' && (i+1 == len(s) || s[i+1] == ' ' || s[i+1] == '\n') {
-				if i == 1 && isAlpha(s[0]) && i+2 < len(s) && s[i+1] == ' ' && !takenBack(head(s[i+2:], 40)) && !corrects(s[i+2:wordEnd(s, i+2)]) { // "B. Paris": a label
+				if i == 1 && isAlpha(s[0]) && i+2 < len(s) && s[i+1] == ' ' && !takesBack(s[i+2:]) && !corrects(s[i+2:wordEnd(s, i+2)]) { // "B. Paris": a label
 					continue
 				}
 				return s[:i]
