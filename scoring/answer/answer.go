@@ -122,7 +122,7 @@ func (found *statements) settle(text string, read, last func(value string) findi
 			open = finding{}
 			a.Ambiguous = a.Ambiguous && row < listed
 		default:
-			given := replaces(before, s, between)
+			given := replaces(text, before, s, between)
 			switch {
 			case given || s.rank >= best:
 				a.Ambiguous = !given && !(best == phrase && s.rank > phrase) && row < listed
@@ -150,7 +150,7 @@ func (found *statements) settle(text string, read, last func(value string) findi
 	case best == phrase && takenBack(text[before.end():]):
 		// What it is now is said in as many words, or not at all.
 		f, rest := finding{}, strings.Trim(text[before.end():], " .,;:!-\n")
-		if len(rest) <= 3*plainLimit && rest[0]|0x20 != 'i' { // not "I made a mistake"
+		if len(rest) <= 3*plainLimit && (rest[0]|0x20 != 'i' || hasFoldPrefix(rest, "i change my answer")) { // not "I made a mistake"
 			f = last(rest)
 		}
 		if f.key == "" || f.several != "" || f.doubtful {

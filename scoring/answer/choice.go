@@ -28,6 +28,11 @@ func choice(text string, options []string) Answer {
 				return f
 			}
 		}
+		if len(text) <= 4*plainLimit {
+			if f := read(revised(bare(text))); f.key != "" {
+				return f // A... wait, no, D
+			}
+		}
 		if i, other := lastLetter(text, n); i >= 0 {
 			f := optionAt(i, options)
 			if other >= 0 {
@@ -38,7 +43,12 @@ func choice(text string, options []string) Answer {
 		if i := onlyLetter(text, n); i >= 0 {
 			return optionAt(i, options)
 		}
-		return optionAt(lastText(text, options), options)
+		i, other := lastText(text, options)
+		f := optionAt(i, options)
+		if other >= 0 {
+			f.several = f.key + optionAt(other, options).key
+		}
+		return f
 	})
 }
 
@@ -359,8 +369,9 @@ func precededBy(s string, words ...string) bool {
 }
 
 // lastText is the option whose text stands last near the end of a reply, the
-// longest where one is part of another; -1 if there is none.
-func lastText(text string, options []string) int {
+// longest where one is part of another; -1 if there is none. Other is one that
+// stands before it and an "or", or -1.
+func lastText(text string, options []string) (i, other int) {
 	const near = 1 << 10
 	text = tail(text, near)
 	best, end, length := -1, 0, 0
@@ -381,7 +392,16 @@ func lastText(text string, options []string) int {
 			break
 		}
 	}
-	return best
+	if best < 0 {
+		return -1, -1
+	}
+	before, or := strings.CutSuffix(strings.TrimSuffix(text[:end-length], "the "), " or ")
+	for i, o := range options {
+		if o = withoutLabel(o, i); or && i != best && len(o) > 1 && len(o) <= 200 && precededBy(strings.TrimRight(before, ", "), strings.ToLower(o)) {
+			return best, i
+		}
+	}
+	return best, -1
 }
 
 // withoutLabel is an option's text without a label of its own that only repeats

@@ -2,7 +2,8 @@ package answer
 
 import "math/bits"
 
-// contradict reports whether a and b cannot both be meant: one denies what the other affirms, or the two put another name,
+// contradict reports whether a and b cannot both be meant: one denies what the other
+// affirms, or says more where that says less, or the two put another name,
 // figure, date or unit in the same place.
 func (v *vocabulary) contradict(a, b *Words, m *meeting) bool {
 	if a.lead*b.lead < 0 {

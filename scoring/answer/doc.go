@@ -10,8 +10,8 @@
 // carry nothing, and those that only repeat the question, are set aside;
 // [Similarities] compares every pair of a panel's texts, from 0 to
 // [quorum.One], or -1 for two texts that contradict each other (a negation
-// against an affirmation, another name, figure, date or unit in the same place)
-// and so must never share a position, however alike they are.
+// against an affirmation, more against less, another name, figure, date or unit in
+// the same place) and so must never share a position, however alike they are.
 //
 // # Where an answer is looked for
 //

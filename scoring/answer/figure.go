@@ -32,7 +32,9 @@ func (r *reader) takeBack() bool {
 	if r.number < 0 || r.number != len(r.w.list)-1 || r.prevOld {
 		return false
 	}
+	bits := r.w.list[r.number].bits
 	r.drop()
+	r.bound, r.figured = bits&(higher|lower), true // it is that of what takes its place
 	return true
 }
 
@@ -74,6 +76,7 @@ func (r *reader) scale(low []byte) bool {
 		r.mantissa = mantissa
 		r.prevAt = r.w.add(v)
 		r.prevOld = r.prevAt != at
+		r.bound = 0
 	}
 	return true
 }

@@ -26,6 +26,7 @@ type entry struct {
 	role     role
 	opposite bool
 	cue      cue
+	bound    bound
 }
 
 // cue says what part a word may have in saying that one does not know.
@@ -41,6 +42,22 @@ const (
 	agrees                 // yes, true
 	counts                 // World War I: a number follows
 )
+
+// bound is which way from what follows it a comparison points: more than, at most.
+type bound uint8
+
+const (
+	unbound bound = iota
+	more          // more time, more than 5
+	less
+	atLeast // least and most are bounds only behind "at"
+	atMost
+	upward // over and above are bounds only before a figure
+	downward
+)
+
+// bounds lists the words of each bound.
+var bounds = [...]string{more: "more", less: "less fewer", atLeast: "least", atMost: "most", upward: "over above exceeding", downward: "under below"}
 
 // A lexicon finds entries by hash: open addressing, never changed once built.
 type lexicon struct {
@@ -106,17 +123,17 @@ const breakers = `but however although though whereas instead yet rather unless 
 
 // opposites lists what cannot both be so.
 const opposites = `increase decrease; rise fall; raise lower; grow shrink; safe unsafe; safe dangerous; legal illegal; allow forbid; allow ban; permit prohibit
-accept reject; approve reject; support oppose; agree disagree; win lose; open close; start stop; begin end; enter leave; arrive depart; possible impossible
+accept reject; approve reject; over under; support oppose; agree disagree; win lose; open close; start stop; begin end; enter leave; arrive depart; possible impossible
 likely unlikely; known unknown; able unable; happy unhappy; fair unfair; healthy unhealthy; necessary unnecessary; successful unsuccessful; stable unstable
 visible invisible; valid invalid; complete incomplete; effective ineffective; efficient inefficient; accurate inaccurate; consistent inconsistent; dependent independent
 above below; before after; north south; east west; northern southern; eastern western; left right; up down; high low; hot cold; warm cool; fast slow; long short; large small
 old young; rich poor; strong weak; heavy light; hard soft; wet dry; early late; full empty; male female; alive dead; present absent; positive negative; more less
 public private; domestic foreign; guilty innocent; buy sell; give take; lend borrow; import export; gain loss; pass fail; succeed fail; improve worsen; expand contract
-higher lower; greater smaller; larger smaller; faster slower; longer shorter; older younger; maximum minimum; majority minority; inside outside; internal external
+greater smaller; larger smaller; faster slower; longer shorter; older younger; maximum minimum; majority minority; inside outside; internal external
 clockwise anticlockwise; clockwise counterclockwise; mandatory optional; required optional; free paid; reversible irreversible; regular irregular; legitimate illegitimate
 uphold overturn; always never; everyone nobody; everything nothing; include exclude; add remove; connect disconnect; appear disappear; attack defend; remember forget
 benefit harm; beneficial harmful; helpful harmful; contagious noncontagious; toxic nontoxic; soluble insoluble; edible inedible; married unmarried; day night
-first last; upper lower; front back; morning evening; ally enemy; push pull; love hate; tall short; wide narrow; deep shallow; thick thin; near far; acid alkaline
+first last; front back; morning evening; ally enemy; push pull; love hate; tall short; wide narrow; deep shallow; thick thin; near far; acid alkaline
 vote vote-against; argue argue-against; speak speak-against; rule rule-against; decide decide-against; strengthen weaken; heavier lighter; support contradict; unanimous divided; ascending descending; upstream downstream; renewable nonrenewable; democrat republican; confirm refute; prove disprove; hire fire`
 
 // synonyms lists words that are taken for one another. A hyphen joins a pair of
@@ -137,7 +154,7 @@ house home residence; world earth globe; city town; nation country; rich wealthy
 get obtain receive; keep retain; leave depart; locate situate; need require; allow permit; forbid prohibit ban; say state; tell inform; think believe; big-apple new-york
 baby infant; illness disease sickness; doctor physician; drug medicine medication; picture image; road street; sea ocean; ship vessel boat; plane airplane aircraft aeroplane
 war conflict; win victory triumph;  leader head; boss chief; sign symbol; part component; type kind sort; goal aim objective; cause reason; result outcome
-increase rise grow raise climb; decrease fall decline drop reduce lower; shop store; teacher instructor; student pupil; price cost; money cash; law legislation; rule regulation
+increase rise grow raise climb higher upper; decrease fall decline drop reduce lower; shop store; teacher instructor; student pupil; price cost; money cash; law legislation; rule regulation
 attorney lawyer; football soccer; autumn fall-season; smart intelligent clever; sad unhappy; happy glad; scared afraid; sick ill; close shut; near nearby; whole entire
 contain include comprise; produce manufacture; launch release; publish issue; compose write; direct helm; star feature; portray play; sing perform; capital-city capital
 song track tune; band group; singer vocalist; actor actress; football-club fc; doctor dr; mister mr; saint st; mount mt; bicycle bike; telephone phone; television tv
@@ -269,6 +286,12 @@ func build() *lexicon {
 		words(part.list, func(_ int, w string) {
 			l.add(entry{word: hashWord(w), hash: hashStem(w)})
 			l.find(hashWord(w)).cue |= part.cue
+		})
+	}
+	for b, list := range bounds {
+		words(list, func(_ int, w string) {
+			l.add(entry{word: hashWord(w), hash: hashStem(w)})
+			l.find(hashWord(w)).bound = bound(b)
 		})
 	}
 	return l

@@ -6,6 +6,9 @@ import "strings"
 // but an expression (3\sqrt{2}) is a key of its own, as it is written.
 func number(value string) (key, shown string) {
 	v := unmath(strings.TrimSpace(tail(value, 512)))
+	if exact := rounded(v); exact != "" {
+		v = exact
+	}
 	if untidy(v) {
 		v = strings.TrimSpace(tidy(v))
 	}
@@ -49,11 +52,75 @@ func number(value string) (key, shown string) {
 		}
 		return "", ""
 	}
-	if n, _, ok := spelled(v); ok {
+	n, _, ok := spelled(v)
+	if !ok && len(v) <= 2*plainLimit {
+		n, ok = onlySpelled(v)
+	}
+	if ok {
 		key = string(ratio{n, 1}.append(buf[:0]))
 		return key, key
 	}
 	return "", ""
+}
+
+// rounded is the fraction that v only rounds behind it, as 1/6 ≈ 0.1667 does; ""
+// where v is not so. Two places or fewer may be what was asked for: an amount.
+func rounded(v string) string {
+	left, right, ok := strings.Cut(v, "≈")
+	if !ok {
+		left, right, ok = strings.Cut(v, "\\approx")
+	}
+	if !ok {
+		return ""
+	}
+	left = strings.TrimSpace(tidy(left[strings.LastIndexByte(left, '=')+1:]))
+	right = strings.TrimRight(strings.TrimLeft(right, " $\\({"), " .$\\)}")
+	point := strings.IndexByte(right, '.')
+	if point < 0 || point != digits(right, 0) || len(right)-point <= 3 || point+1+digits(right, point+1) != len(right) {
+		return ""
+	}
+	var buf [48]byte
+	if key, end, ok := readFigure(buf[:0], left, 0); !ok || end != len(left) || strings.IndexByte(string(key), '/') < 0 {
+		return ""
+	}
+	return left
+}
+
+func aNumeral(s string) bool {
+	value, _ := numeralOf(s[:wordEnd(s, 0)])
+	return value >= 0
+}
+
+// onlySpelled is the one number that v has in words, somewhere: "there are
+// twenty-four of them". Neither "one", which is often no number, nor what
+// a sentence denies is any, nor how many things are still to be reckoned.
+func onlySpelled(v string) (n int64, ok bool) {
+	for i := 0; i < len(v); {
+		if !isAlpha(v[i]) {
+			if strings.IndexByte("=+:_(\\", v[i]) >= 0 {
+				return 0, false // a calculation
+			}
+			i++
+			continue
+		}
+		end := wordEnd(v, i)
+		if w := v[i:end]; isDenial(w) || equalFold(w, "no") || equalFold(w, "or") || equalFold(w, "half") || equalFold(w, "these") || equalFold(w, "the") && aNumeral(v[skip(v, end, " "):]) {
+			return 0, false // "the sum of the four values"
+		}
+		if value, _ := numeralOf(v[i:end]); value >= 0 {
+			x, stop, good := spelled(v[i:])
+			switch {
+			case !good || x == 1:
+			case ok && x != n:
+				return 0, false
+			default:
+				n, ok = x, true
+			}
+			end = max(end, i+stop)
+		}
+		i = end
+	}
+	return n, ok
 }
 
 // expression is the key of what is no number, as it is written. What reads as
@@ -184,15 +251,24 @@ func readsAsNumber(v string) bool {
 func lastNumber(text string) (key, shown string) {
 	const near = 300
 	if whole := strings.TrimSpace(text); len(whole) <= plainLimit {
-		return number(whole)
+		return number(withoutRemark(whole))
 	}
 	v := tail(text, near)
 	if untidy(v) {
 		v = tidy(v)
 	}
+	v = withoutRemark(v)
 	at := lastFigure(v)
 	if at < 0 {
+		if len(v) <= 2*plainLimit {
+			return number(v)
+		}
 		return "", ""
+	}
+	if k := circumstance(v, at); k > 0 {
+		if before := lastFigure(v[:k]); before >= 0 {
+			at = before
+		}
 	}
 	var buf [48]byte
 	out, _, ok := readFigure(buf[:0], v, at)
@@ -201,6 +277,45 @@ func lastNumber(text string) (key, shown string) {
 	}
 	key = string(out)
 	return key, key
+}
+
+// withoutRemark is a text without the sentence in brackets that it ends with.
+func withoutRemark(v string) string {
+	t := strings.TrimRight(v, " .\n")
+	if !strings.HasSuffix(t, ")") {
+		return v
+	}
+	open := strings.LastIndexByte(t, '(')
+	if open < 2 || strings.IndexByte(".!?\n", v[open-2]) < 0 || !isAlpha(v[open+1]) || lastFigure(v[:open]) < 0 {
+		return v
+	}
+	return v[:open]
+}
+
+// circumstance is where a part of the last sentence begins that only says under
+// which circumstances, and has its only figure at at: "after a 15% discount"; 0
+// where there is none.
+func circumstance(v string, at int) int {
+	from := max(0, at-plainLimit)
+	for i := at - 1; i > from; i-- {
+		switch v[i] {
+		case '=', '\n', ',', ';', ':', '.', '!', '?', '\\', '{', '(', '<':
+			return 0
+		}
+		for _, w := range [...]string{" after ", " before ", " because ", " since ", " including "} {
+			if !hasFoldPrefix(v[i:], w) || isStop(v[i-1]) {
+				continue
+			}
+			for word := range strings.FieldsSeq(v[i:at]) {
+				switch strings.ToLower(word) {
+				case "is", "are", "was", "has", "have", "had", "leaves", "left", "gives", "makes", "we", "get", "gets", "there", "be", "equals":
+					return 0 // what is so then
+				}
+			}
+			return i
+		}
+	}
+	return 0
 }
 
 // readFigure reads the number at s[i:] as people write it, with sign, currency,

@@ -30,6 +30,10 @@ type reader struct {
 	clause    int // core words in the clause
 	facts     int // of them names, figures and dates
 
+	bound   uint16 // higher or lower, of what comes next
+	figured bool   // of a figure only
+	bounded int    // where a word stands that is no figure and has a bound, or -1
+
 	prev     uint64 // the stem before, for pairs; 0 at a break
 	prevAt   int    // where it stands in w.list, or -1
 	prevOld  bool   // it was there already
@@ -181,7 +185,7 @@ func (r *reader) read() {
 
 func (r *reader) start() {
 	r.opening = true
-	r.prevAt, r.number = -1, -1
+	r.prevAt, r.number, r.bounded = -1, -1, -1
 }
 
 // mark takes what stands between words and returns where to go on.
@@ -242,6 +246,9 @@ func abbreviated(s string) bool {
 // articleA is how the word "a" is seen as the one before.
 var articleA = uint32(hashWord("a"))
 
+// wordAt is how the word "at" is seen as the one before.
+var wordAt = uint32(hashWord("at"))
+
 // gap ends what a negation reaches, and a run of capitalised words.
 func (r *reader) gap() {
 	r.endRun()
@@ -249,7 +256,8 @@ func (r *reader) gap() {
 	r.denied = 0
 	r.prev, r.prevAt = 0, -1
 	r.last, r.context = 0, 0
-	r.number = -1
+	r.number, r.bounded = -1, -1
+	r.bound = 0
 }
 
 // quote ends what a negation reaches, once it has denied something: of "Do not go
@@ -304,6 +312,12 @@ func (r *reader) word(buf *foldedWord, n int, capital, upper bool, end int) {
 		return
 	}
 	e := english.find(h)
+	limit := unbound
+	if e != nil && e.bound != unbound {
+		if limit = e.bound; r.limits(limit, h, end) {
+			return
+		}
+	}
 	if upper && len(low) == 2 && low[0] == 'u' && low[1] == 's' {
 		e = nil
 		low = append(low, 'a')
@@ -356,6 +370,11 @@ func (r *reader) word(buf *foldedWord, n int, capital, upper bool, end int) {
 			case len(low) == 3 && low[0] == 't' && low[1] == 'h': // the
 			default:
 				r.predicate = predicate
+			}
+			if r.bounded >= 0 && string(low) == "than" {
+				// "A is more expensive than B" is also B, less expensive than A.
+				r.w.list[r.bounded].bits &^= higher | lower
+				r.bounded = -1
 			}
 			if r.deny && (string(low) == "until" || string(low) == "till") {
 				r.deny = false // not until 2002
@@ -478,6 +497,36 @@ func (r *reader) word(buf *foldedWord, n int, capital, upper bool, end int) {
 	}
 	r.put(v, full)
 	r.prev = root
+	switch limit {
+	case less:
+		r.bound, r.figured = lower, false
+	case upward:
+		r.bound, r.figured = higher, true
+	case downward:
+		r.bound, r.figured = lower, true
+	}
+}
+
+// limits reports whether a word that may be a bound, and ends at text[end], is
+// nothing else: "more", "at least", "fewer than". What comes next has it then.
+func (r *reader) limits(b bound, full uint64, end int) bool {
+	than := hasFoldPrefix(r.text[end:], " than ")
+	side := higher
+	switch {
+	case b == more:
+	case b == less && than, b == atMost && r.last == wordAt:
+		side = lower
+	case b == atLeast && r.last == wordAt:
+	default:
+		return false
+	}
+	if than && r.deny && r.denied == 0 { // no more than
+		side ^= higher | lower
+		r.deny = false
+	}
+	r.pass(full)
+	r.bound, r.figured = side, false
+	return true
 }
 
 // numbers reports whether "no" before s is short for number: "No. 1", "No 1".
@@ -532,7 +581,7 @@ func (r *reader) drop() {
 	r.w.index[i] = 0
 	r.w.list = r.w.list[:k]
 	r.from = min(r.from, k)
-	r.prevAt, r.number = -1, -1
+	r.prevAt, r.number, r.bounded = -1, -1, -1
 }
 
 // pass takes a word that is not kept but stands beside others.
@@ -576,8 +625,16 @@ func (r *reader) put(v word, full uint64) {
 	if r.prevAt >= 0 && r.w.list[r.prevAt].right == 0 {
 		r.w.list[r.prevAt].right = uint32(full)
 	}
+	number := v.bits&figure != 0
+	if r.bound != 0 && !r.deny && (number || !r.figured) {
+		v.bits |= r.bound
+	}
 	before := len(r.w.list)
 	r.prevAt = r.w.add(v)
+	if v.bits&(higher|lower) != 0 && !number {
+		r.bounded = r.prevAt
+	}
+	r.bound = 0
 	r.prevOld = len(r.w.list) == before
 	r.last = uint32(full)
 	r.context = r.last

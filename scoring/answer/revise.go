@@ -15,7 +15,7 @@ func below(between string) bool {
 
 // replaces reports whether the statement s, with the text between it and the one
 // before, takes the other's place.
-func replaces(before, s *statement, between string) bool {
+func replaces(text string, before, s *statement, between string) bool {
 	if before == nil {
 		return true
 	}
@@ -26,8 +26,15 @@ func replaces(before, s *statement, between string) bool {
 			return true
 		}
 	}
+	// The final answer comes after one to a part of the question.
+	if before.rank == phrase && s.rank == phrase && finally(text[:s.start]) && !finally(text[:before.start]) {
+		return true
+	}
 	return corrects(between)
 }
+
+// finally reports whether a text ends in "final": what comes is the answer.
+func finally(text string) bool { return precededBy(strings.TrimRight(text, " "), "final") }
 
 // nested reports whether s is a field within the value, or beside the object, of
 // the one before it, and so no answer to the whole.
@@ -89,6 +96,10 @@ func corrects(between string) bool {
 	return false
 }
 
+// takingBack are the words that open a sentence which takes back what was said.
+var takingBack = [...]string{"wait", "no wait", "correction", "scratch that", "oops", "sorry, it", "sorry, that", "on second thought", "on reflection", "on further reflection", "upon reflection", "after reflection", "actually, no", "actually no", "actually, it", "actually it",
+	"i change my", "i changed my mind", "i've changed my mind", "i am changing my", "i'm changing my", "i take that back", "let me correct", "i made a mistake", "i made an error", "i misread"}
+
 // takenBack reports whether a sentence of rest, what follows the last statement,
 // opens by taking it back: "Wait, it is 6."
 func takenBack(rest string) bool {
@@ -97,14 +108,30 @@ func takenBack(rest string) bool {
 		if i > 0 && rest[i-1] != '\n' && !(rest[i-1] == ' ' && (i < 2 || isStop(rest[i-2]))) {
 			continue
 		}
-		for _, cue := range [...]string{"wait", "no wait", "correction", "scratch that", "oops", "sorry, it", "sorry, that", "on second thought", "i made a mistake", "i made an error", "i misread"} {
-			end := i + len(cue)
-			if !hasFoldPrefix(rest[i:], cue) || end < len(rest) && isAlnum(rest[end]) {
-				continue
-			}
-			if cue != "wait" || end < len(rest) && !isSpace(rest[end]) {
-				return true
-			}
+		if takesBack(rest[i:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// takesBack reports whether s opens by taking back what stands before it.
+func takesBack(s string) bool {
+	if s == "" {
+		return false
+	}
+	first := s[0] | 0x20
+	for i := range takingBack {
+		cue := takingBack[i]
+		if cue[0] != first || !hasFoldPrefix(s, cue) {
+			continue
+		}
+		end := len(cue)
+		if end < len(s) && isAlnum(s[end]) {
+			continue
+		}
+		if cue != "wait" || end < len(s) && !isSpace(s[end]) {
+			return true
 		}
 	}
 	return false
@@ -131,7 +158,7 @@ func revised(v string) (rest string) {
 		for _, cue := range [...]struct {
 			word string
 			mark bool // a punctuation mark has to follow
-		}{{"wait", false}, {"no", true}, {"sorry", true}, {"correction", false}, {"i mean", false}, {"make that", false}, {"scratch that", false}, {"i meant", false}} {
+		}{{"wait", false}, {"no", true}, {"sorry", true}, {"correction", false}, {"i mean", false}, {"make that", false}, {"actually no", true}, {"actually, no", true}, {"scratch that", false}, {"i meant", false}} {
 			end := i + len(cue.word)
 			if !hasFoldPrefix(v[i:], cue.word) || end >= len(v) || isAlnum(v[end]) || cue.mark && v[end] == ' ' {
 				continue

@@ -14,9 +14,11 @@ import (
 func short(text string) Answer {
 	return settle(text, func(value string) (f finding) {
 		f.key, f.shown = shortKey(value, text)
+		f.doubtful = eitherOr(value)
 		return f
 	}, func(text string) (f finding) {
 		f.key, f.shown = lastShort(text)
+		f.doubtful = eitherOr(text)
 		return f
 	})
 }
@@ -53,7 +55,16 @@ func lastShort(text string) (key, shown string) {
 	if evades(t) {
 		return "", ""
 	}
+	if v := output(t); v != "" {
+		return shortKey(v, text)
+	}
 	return shortKey(withoutLead(t), text)
+}
+
+// eitherOr reports whether a short answer leaves open which of two it is.
+func eitherOr(v string) bool {
+	v = strings.TrimLeft(v, " *")
+	return len(v) <= 2*plainLimit && hasFoldPrefix(v, "either ") && strings.Contains(v, " or ")
 }
 
 // leads are what a short reply may say before its answer.

@@ -135,11 +135,15 @@ type band struct {
 	alias, asked    uint64
 	hard, figures   uint64 // core words that are names, figures or dates; figures or dates
 	affirms, denies uint64
+	higher, lower   uint64
 	sentence        [64]uint8
 }
 
-// opposed is the words that one affirms and the other denies.
-func (x *band) opposed(y *band) uint64 { return (x.affirms ^ y.affirms) & (x.denies ^ y.denies) }
+// opposed is the words that one affirms and the other denies, or than which one
+// says more and the other less.
+func (x *band) opposed(y *band) uint64 {
+	return (x.affirms^y.affirms)&(x.denies^y.denies) | (x.higher^y.higher)&(x.lower^y.lower)
+}
 
 // spread spreads w's words over its bands and sums their weights.
 func (w *Words) spread(v *vocabulary) {
@@ -175,6 +179,7 @@ func (w *Words) spread(v *vocabulary) {
 		}{
 			{&b.alias, x.bits&alias != 0}, {&b.asked, x.bits&asked != 0},
 			{&b.affirms, x.bits&affirms != 0}, {&b.denies, x.bits&denies != 0},
+			{&b.higher, x.bits&(higher|lower) == higher}, {&b.lower, x.bits&(higher|lower) == lower},
 			{&b.hard, x.bits&asked == 0 && x.bits&hard != 0},
 			{&b.figures, x.bits&asked == 0 && x.bits&(figure|dated) != 0},
 		} {

@@ -230,7 +230,7 @@ func readAnswer(text string, end, edge int) (s statement, ok bool) {
 		i = skip(text, i, " \t\r\n*")
 		return phraseAt(text, start, i, edge), true
 	}
-	if closed != 0 || asVerb(text, start) {
+	if closed != 0 || asVerb(text, start) || doubted(text[:start]) {
 		return s, false
 	}
 	if i < len(text) && text[i] == '\n' && heading(text, key) {
@@ -304,6 +304,20 @@ func asVerb(text string, at int) bool {
 	return false
 }
 
+// doubted reports whether a text ends in what others may think: "one might think
+// the" answer is 10.
+func doubted(text string) bool {
+	text = strings.TrimRight(tail(text, 2*plainLimit), " ")
+	for _, w := range [...]string{" correct", " right", " final", " the", " that"} {
+		text = strings.TrimSuffix(text, w)
+	}
+	if !precededBy(text, "think", "say", "assume", "guess", "expect", "suppose") {
+		return false
+	}
+	text = strings.TrimRight(text[:strings.LastIndexByte(text, ' ')+1], " ")
+	return precededBy(text, "might", "may", "could", "would", "tempted to") && !precededBy(text, "i would", "i might", "we may", "we could", "i could")
+}
+
 // heading reports whether the line with text[key:] is nothing but a heading up to
 // there.
 func heading(text string, key int) bool {
@@ -352,7 +366,7 @@ func phraseValue(s string) string {
 			}
 		case '.', '!', '?', ';':
 			if i > 0 && s[i-1] != '.' && (i+1 == len(s) || s[i+1] == ' ' || s[i+1] == '\n') {
-				if i == 1 && isAlpha(s[0]) && i+2 < len(s) && s[i+1] == ' ' { // "B. Paris": a label
+				if i == 1 && isAlpha(s[0]) && i+2 < len(s) && s[i+1] == ' ' && !takesBack(s[i+2:]) && !corrects(s[i+2:wordEnd(s, i+2)]) { // "B. Paris": a label
 					continue
 				}
 				return s[:i]

@@ -26,6 +26,7 @@ type booth struct {
 	stance    quorum.Stance
 	strength  uint8
 	ambiguous bool
+	declared  quorum.Stance // of a sentence that is "I approve" or begins so
 
 	// The sentence at hand.
 	words    int // how many so far; what follows are such counts
@@ -58,6 +59,9 @@ const voteNear = 4 << 10
 
 func (b *booth) read(text string) {
 	b.first = true
+	if inFavor(text) {
+		b.take(quorum.Approve, decided)
+	}
 	if len(text) > 2*voteNear {
 		b.pass(head(text, voteNear))
 		b.sentence()
@@ -67,11 +71,29 @@ func (b *booth) read(text string) {
 	b.sentence()
 }
 
+// inFavor reports whether a text begins by saying no more than that.
+func inFavor(text string) bool {
+	const in = "in favo"
+	i := skip(text, 0, " \n\t*\"'_")
+	if !hasFoldPrefix(text[i:], in) {
+		return false
+	}
+	end := wordEnd(text, i+len(in))
+	rest := text[end:]
+	return (equalFold(text[i+len(in):end], "r") || equalFold(text[i+len(in):end], "ur")) &&
+		(rest == "" || rest[0] != ' ' && rest[0] != '-' || hasFoldPrefix(rest, " of the motion") || hasFoldPrefix(rest, " of the proposal"))
+}
+
 func (b *booth) take(s quorum.Stance, strength uint8) {
 	if s == quorum.NoStance || strength < b.strength {
 		return
 	}
-	b.ambiguous = strength == formal && b.strength == formal && (b.ambiguous || s != b.stance) && !b.takenBack
+	differs := strength == b.strength && (b.ambiguous || strength == formal && s != b.stance)
+	if strength == decided && b.words == 2 && b.since(b.self) == 1 {
+		differs = differs || b.declared != quorum.NoStance && b.declared != s // "I approve. I reject."
+		b.declared = s
+	}
+	b.ambiguous = differs && !b.takenBack
 	b.stance, b.strength, b.takenBack = s, strength, false
 	b.taken = b.words
 }
@@ -109,6 +131,10 @@ func (b *booth) pass(text string) {
 		}
 		b.words++
 		n := i - from
+		if i < len(text) && text[i] == '_' && counted(text[i+1:]) {
+			b.either = false
+			continue // "approve_count": 3
+		}
 		if n > 1 && (n >= len(low) || polls.endings[c|0x20-'a'][n]>>(text[i-1]&31)&1 == 0) {
 			b.either = false
 			continue // says nothing
@@ -125,6 +151,16 @@ func (b *booth) pass(text string) {
 		}
 		b.word(low[:n], before, after, text[from])
 	}
+}
+
+// counted reports whether a name goes on to say that it is a number of something.
+func counted(s string) bool {
+	for _, w := range [...]string{"count", "votes", "total", "score", "rate", "reasons", "threshold", "percent", "probability", "weight", "share"} {
+		if hasFoldPrefix(s, w) {
+			return true
+		}
+	}
+	return false
 }
 
 // since is how many words ago something was.

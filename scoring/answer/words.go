@@ -47,6 +47,8 @@ const (
 	affirms                    // stands in an affirmation
 	denies                     // stands in a negation
 	alias                      // the initials of a name: found by, never counted
+	higher                     // more than this
+	lower                      // less than this
 
 	hard = name | opener | figure | dated
 )
