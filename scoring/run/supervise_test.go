@@ -3,11 +3,12 @@
 package run
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -106,21 +107,63 @@ func TestTheEndOfTheLifelineEndsAll(t *testing.T) {
 	ended(t, -pid)
 }
 
-// A supervisor that somebody ends leaves its command's group to the gateway.
-func TestAnEndedSupervisorLeavesNothing(t *testing.T) {
-	dir := t.TempDir()
-	r := shell(t, Config{Launcher: launcher(t)})
-	result := make(chan Result, 1)
-	go func() {
-		result <- r.Run(t.Context(), "sleep 1000 & echo $PPID > "+dir+"/parent; echo $$ $! > "+dir+"/pids; wait")
-	}()
-	list := pids(t, filepath.Join(dir, "pids"), 2)
-	if err := syscall.Kill(pids(t, filepath.Join(dir, "parent"), 1)[0], syscall.SIGKILL); err != nil {
-		t.Fatal(err)
+// A candidate that gets rid of its supervisor has failed, and leaves its group to
+// the gateway.
+func TestACandidateThatEndsItsSupervisorHasFailed(t *testing.T) {
+	for _, signal := range []string{"KILL", "TERM", "QUIT", "ABRT"} {
+		dir := t.TempDir()
+		r := shell(t, Config{Launcher: launcher(t)})
+		got := r.Run(t.Context(), "sleep 1000 & echo $$ $! > "+dir+"/pids; kill -"+signal+" $PPID; wait")
+		if got.Outcome != Crashed || got.Err != nil || got.Key != "" {
+			t.Errorf("%s: %+v", signal, got)
+		}
+		list := pids(t, filepath.Join(dir, "pids"), 2)
+		for _, pid := range append(list, -list[0]) {
+			ended(t, pid)
+		}
 	}
+}
+
+// One that stops it has the time that it was given, and little more.
+func TestACandidateThatStopsItsSupervisorIsTimedOut(t *testing.T) {
+	for _, tt := range []struct{ name, code string }{
+		{"once", "kill -STOP $PPID; sleep 1000 & echo $$ $! $PPID > FILE; wait"},
+		{"and ends", "echo $$ $$ $PPID > FILE; kill -STOP $PPID"},
+	} {
+		// On a slow machine the code may not have come to that in its time.
+		for limit := time.Second; limit < patience; limit *= 4 {
+			file := filepath.Join(t.TempDir(), "pids")
+			begun := time.Now()
+			got := shell(t, Config{Launcher: launcher(t), Timeout: limit}).Run(t.Context(), strings.ReplaceAll(tt.code, "FILE", file))
+			t.Logf("%s: %v after %v of %v", tt.name, got.Outcome, time.Since(begun), limit)
+			if got.Outcome != TimedOut || got.Err != nil {
+				t.Errorf("%s: %+v", tt.name, got)
+			}
+			if _, err := os.Stat(file); err != nil {
+				continue
+			}
+			list := pids(t, file, 3)
+			for _, pid := range append(list, -list[0]) {
+				ended(t, pid)
+			}
+			break
+		}
+	}
+}
+
+// A caller who cancels does not wait for a supervisor that is stopped.
+func TestAStoppedSupervisorIsEndedWithItsRequest(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pids")
+	r := shell(t, Config{Launcher: launcher(t), Timeout: time.Hour})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	result := make(chan Result, 1)
+	go func() { result <- r.Run(ctx, "kill -STOP $PPID; sleep 1000 & echo $$ $! $PPID > "+file+"; wait") }()
+	list := pids(t, file, 3)
+	cancel()
 	select {
 	case got := <-result:
-		if got.Outcome != NotRun || got.Err == nil {
+		if got.Outcome != NotRun || !errors.Is(got.Err, context.Canceled) {
 			t.Errorf("%+v", got)
 		}
 	case <-time.After(patience):
@@ -128,6 +171,14 @@ func TestAnEndedSupervisorLeavesNothing(t *testing.T) {
 	}
 	for _, pid := range append(list, -list[0]) {
 		ended(t, pid)
+	}
+}
+
+// What a candidate writes to its supervisor's pipes changes nothing.
+func TestTheLifelineOnlyEnds(t *testing.T) {
+	r := shell(t, Config{Launcher: launcher(t)})
+	if got := r.Run(t.Context(), "{ echo x > /proc/$PPID/fd/3; echo 1 > /proc/$PPID/fd/4; } 2>/dev/null; sleep 0.1; echo 42"); got.Outcome != Ran {
+		t.Errorf("%+v", got)
 	}
 }
 
