@@ -30,7 +30,7 @@ const (
 	maxFiles     = 64       // open ones, a process
 	maxFileSize  = 16 << 20 // bytes of one it writes
 	maxFolder    = 64 << 20 // bytes in its folder, all files together
-	maxEntries   = 4096     // files and folders in it
+	maxEntries   = 1024     // files and folders in it
 )
 
 // Config says what to run and within what.

@@ -30,7 +30,7 @@ const statusFD = 4
 // By then every process that came of the command has been ended.
 //
 // It must be the first that its process does: it becomes the parent of all that
-// lose theirs.
+// lose theirs. The working folder is the candidate's.
 func Supervise(args []string) (code int) {
 	s := supervisor{self: os.Getpid(), report: os.NewFile(statusFD, "status"), status: make(chan unix.WaitStatus, 1), gone: make(chan struct{})}
 	command, err := s.limits.parse(args)
@@ -45,6 +45,9 @@ func Supervise(args []string) (code int) {
 	}
 	code = s.watch()
 	s.endAll()
+	if code == 0 && overfull(".") {
+		code = exitExceeded // it may have been too quick for a look
+	}
 	fmt.Fprintln(s.report, "ended") // the gateway may have gone
 	return code
 }
@@ -154,7 +157,8 @@ func (s *supervisor) reap() {
 	}
 }
 
-// Counting reads every process there is, so it takes at most a tenth of the time.
+// Counting reads every process there is, and all of the candidate's folder, so it
+// takes at most a tenth of the time.
 const (
 	countEvery = 5 * time.Millisecond
 	countShare = 10
@@ -187,7 +191,7 @@ func (s *supervisor) watch() int {
 		case <-count.C:
 			begun := time.Now()
 			of, memory := s.offspring(true)
-			if len(of) > maxProcesses || memory > s.limits.memory {
+			if len(of) > maxProcesses || memory > s.limits.memory || overfull(".") {
 				return exitExceeded
 			}
 			count.Reset(max(countEvery, countShare*time.Since(begun)))

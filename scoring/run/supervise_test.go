@@ -39,6 +39,71 @@ func TestLimitsThatOnlyASupervisorHolds(t *testing.T) {
 	}
 }
 
+// Each file may be within its limit, and they together not; nobody waits for the
+// end of one that stays, or looks away from one that does not.
+func TestAFolderHoldsOnlySoMuch(t *testing.T) {
+	const (
+		fill = "n=0; while [ $n -lt COUNT ]; do head -c 15000000 /dev/zero > f$n; n=$((n+1)); done; "
+		many = "n=0; while [ $n -lt COUNT ]; do : > f$n; n=$((n+1)); done; "
+	)
+	for _, tt := range []struct {
+		name, code, count string
+		want              Outcome
+	}{
+		{"five files of 15 MB", fill + "sleep 1000", "5", Exceeded},
+		{"five that are there at the end", fill, "5", Exceeded},
+		{"five, one after the other", strings.ReplaceAll(fill, "f$n", "f"), "5", Ran},
+		{"four of them", fill, "4", Ran},
+		{"five in folders", strings.ReplaceAll(fill, "head", "mkdir -p $n/a; cd $n; head") + "sleep 1000", "5", Exceeded},
+		{"more files than it may", many + "sleep 1000", "1025", Exceeded},
+		{"more at the end", many, "1025", Exceeded},
+		{"as many as it may", many, "1024", Ran},
+		{"a way into itself", "ln -s . self; ln -s / root; echo 42", "", Ran},
+		{"files with names that are not text", "printf x > \"$(printf 'a\\377\\nb')\"; echo 42", "", Ran},
+	} {
+		r := shell(t, Config{Launcher: launcher(t)})
+		if got := r.Run(t.Context(), strings.ReplaceAll(tt.code, "COUNT", tt.count)); got.Outcome != tt.want || got.Err != nil {
+			t.Errorf("%s: %+v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// What a candidate keeps from us may hold anything; root it can keep nothing from.
+func TestAFolderThatIsShut(t *testing.T) {
+	want := Exceeded
+	if os.Getuid() == 0 {
+		want = Ran
+	}
+	r := shell(t, Config{Launcher: launcher(t)})
+	if got := r.Run(t.Context(), "mkdir -p a/b && touch a/b/c && chmod 0 a/b a"); got.Outcome != want {
+		t.Errorf("%+v, want %v", got, want)
+	}
+}
+
+// Paths have a longest; what lies beyond it is not seen and may be anything.
+func TestAFolderTooDeepToSee(t *testing.T) {
+	folder := t.TempDir()
+	at, err := os.OpenRoot(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for depth := range 30 {
+		if want := depth == 29; want != overfull(folder) && (want || depth < 20) {
+			t.Errorf("%d folders deep: overfull is %t", depth, !want)
+		}
+		name := strings.Repeat("d", 150) // 29 of them are more than 4,096 bytes
+		if err := at.Mkdir(name, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		inner, err := at.OpenRoot(name)
+		at.Close()
+		if at = inner; err != nil {
+			t.Fatal(err)
+		}
+	}
+	at.Close()
+}
+
 // Time on the processor is limited for each process, so that one that escaped
 // even the supervisor would not go on for ever.
 func TestAProcessHasOnlySoMuchTime(t *testing.T) {
