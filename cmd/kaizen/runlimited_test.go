@@ -35,7 +35,7 @@ func sayingServer(t *testing.T, text string) (url string) {
 // what it does, and a ledger that says so to whoever checks it.
 func TestServeRunsCode(t *testing.T) {
 	const secret = "XyzzyPlugh-0123"
-	config := anyPort + "code: {runner: {command: [sh], timeout: 20s, memory: 128MiB}}\ncompanions:\n"
+	config := anyPort + "code: {runner: {command: [sh], timeout: 60s, memory: 128MiB}}\ncompanions:\n"
 	for i, code := range []string{
 		"echo 42",
 		"if env | grep -q Xyzzy; then echo leak; else echo 42; fi",

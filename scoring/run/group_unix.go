@@ -3,6 +3,7 @@
 package run
 
 import (
+	"os"
 	"os/exec"
 	"syscall"
 )
@@ -13,3 +14,6 @@ func inGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: tr
 // killGroup kills all that are in the group that process leads or led; there may
 // be none left.
 func killGroup(process int) { syscall.Kill(-process, syscall.SIGKILL) }
+
+// resume lets a process go on that somebody has stopped.
+func resume(p *os.Process) { p.Signal(syscall.SIGCONT) }

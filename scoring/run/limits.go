@@ -28,7 +28,7 @@ func outcomeOf(code int) Outcome {
 	case exitExceeded:
 		return Exceeded
 	}
-	return NotRun // killed, or no supervisor at all
+	return NotRun
 }
 
 // limits is what a supervisor is told.

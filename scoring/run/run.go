@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 )
@@ -30,6 +29,8 @@ const (
 	maxProcesses = 64
 	maxFiles     = 64       // open ones, a process
 	maxFileSize  = 16 << 20 // bytes of one it writes
+	maxFolder    = 64 << 20 // bytes in its folder, all files together
+	maxEntries   = 1024     // files and folders in it
 )
 
 // Config says what to run and within what.
@@ -99,7 +100,7 @@ const (
 	Crashed          // the command ended with another exit code than 0, or by a signal
 	TimedOut         // it was still running
 	TooLong          // it printed more than it may
-	Exceeded         // it took more memory or processes than it may
+	Exceeded         // it took more memory, processes or room in its folder than it may
 	NotRun           // ctx ended first, or the command did not start: nothing is known of the candidate
 )
 
@@ -242,7 +243,7 @@ type process struct {
 
 // stopped is how long a process that was told to end may take: a machine that is
 // busy with it may be slow to.
-const stopped = 5 * time.Second
+const stopped = 3 * time.Second
 
 func (r *Runner) prepare(ctx context.Context, dir string) (*process, error) {
 	if len(r.cfg.Launcher) > 0 {
@@ -280,59 +281,4 @@ func (r *Runner) plain(parent context.Context) *process {
 		return Crashed
 	}
 	return p
-}
-
-// supervised starts the command under Supervise, which is told to end everything
-// by the end of a pipe: so it also hears of our own death.
-func (r *Runner) supervised(ctx context.Context) (*process, error) {
-	lifeline, ours, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	heard, status, err := os.Pipe()
-	if err != nil {
-		return nil, errors.Join(err, lifeline.Close(), ours.Close())
-	}
-	let := sync.OnceFunc(func() { ours.Close() })
-	// The supervisor keeps the time; should it fail to, we do not wait for ever.
-	bounded, cancel := context.WithTimeout(ctx, r.cfg.Timeout+2*stopped)
-	limits := limits{timeout: r.cfg.Timeout, memory: r.cfg.Memory}
-	args := append(limits.args(r.cfg.Launcher[1:]), r.program)
-	cmd := exec.CommandContext(bounded, r.cfg.Launcher[0], append(args, r.cfg.Command[1:]...)...)
-	inGroup(cmd)
-	cmd.ExtraFiles = []*os.File{lifeline, status}
-	cmd.Cancel = func() error { let(); return nil }
-	cmd.WaitDelay = stopped // then it is killed
-	p := &process{cmd: cmd, stop: let}
-	p.wait = func() error {
-		lifeline.Close()
-		status.Close()
-		err := cmd.Wait()
-		if err != nil {
-			// Should somebody have ended the supervisor, its command's group is ours
-			// to end: the last that it said is which.
-			var group int
-			if _, unknown := fmt.Fscanln(heard, &group); unknown == nil {
-				killGroup(group)
-			}
-		}
-		return err
-	}
-	p.outcome = func(err error) Outcome {
-		if err == nil {
-			return Ran
-		}
-		if ended, ok := errors.AsType[*exec.ExitError](err); ok {
-			return outcomeOf(ended.ExitCode())
-		}
-		return NotRun
-	}
-	p.release = func() {
-		let()
-		cancel()
-		for _, f := range []*os.File{lifeline, status, heard} {
-			f.Close() // the first two may be closed already
-		}
-	}
-	return p, nil
 }

@@ -146,7 +146,7 @@ func TestACandidateSeesNothingOfOurs(t *testing.T) {
 	ways(t, func(t *testing.T, launcher []string) {
 		file := filepath.Join(t.TempDir(), "seen")
 		r := shell(t, Config{Launcher: launcher})
-		if got := r.Run(t.Context(), "{ env | sed 's/=.*//' | grep -v -x -e _ -e PWD -e SHLVL -e OLDPWD | sort; ls -A; [ \"$HOME\" = \"$PWD\" ] && echo home; [ -e /dev/fd/3 ] && echo fd3; } > "+file+"; touch left; mkdir -p a/b; chmod 0 a"); got.Outcome != Ran {
+		if got := r.Run(t.Context(), "{ env | sed 's/=.*//' | grep -v -x -e _ -e PWD -e SHLVL -e OLDPWD | sort; ls -A; [ \"$HOME\" = \"$PWD\" ] && echo home; [ -e /dev/fd/3 ] && echo fd3; } > "+file+"; touch left; mkdir -p a/b"); got.Outcome != Ran {
 			t.Fatalf("%+v", got)
 		}
 		seen, err := os.ReadFile(file)

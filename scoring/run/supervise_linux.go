@@ -20,7 +20,8 @@ const supervises = true
 const lifelineFD = 3
 
 // statusFD is where the supervisor says what process it has started, so that the
-// gateway can end that group should the supervisor itself be ended.
+// gateway can end that group should the supervisor itself be ended, and then that
+// it has ended it.
 const statusFD = 4
 
 // Supervise is the whole of a process between the gateway and a command: it
@@ -29,9 +30,9 @@ const statusFD = 4
 // By then every process that came of the command has been ended.
 //
 // It must be the first that its process does: it becomes the parent of all that
-// lose theirs.
+// lose theirs. The working folder is the candidate's.
 func Supervise(args []string) (code int) {
-	s := supervisor{self: os.Getpid(), status: make(chan unix.WaitStatus, 1), gone: make(chan struct{})}
+	s := supervisor{self: os.Getpid(), report: os.NewFile(statusFD, "status"), status: make(chan unix.WaitStatus, 1), gone: make(chan struct{})}
 	command, err := s.limits.parse(args)
 	if err == nil {
 		// The command is to die with the thread that started it.
@@ -44,6 +45,10 @@ func Supervise(args []string) (code int) {
 	}
 	code = s.watch()
 	s.endAll()
+	if code == 0 && overfull(".") {
+		code = exitExceeded // it may have been too quick for a look
+	}
+	fmt.Fprintln(s.report, "ended") // the gateway may have gone
 	return code
 }
 
@@ -51,6 +56,7 @@ type supervisor struct {
 	limits limits
 	self   int
 	child  int
+	report *os.File             // statusFD
 	status chan unix.WaitStatus // the child's, once it has ended
 	gone   chan struct{}        // closed when no process that came of it is left
 }
@@ -81,7 +87,7 @@ func (s *supervisor) start(command []string) error {
 	in.Close()
 	silent.Close()
 	go s.reap()
-	if _, err = fmt.Fprintln(os.NewFile(statusFD, "status"), s.child); err == nil {
+	if _, err = fmt.Fprintln(s.report, s.child); err == nil {
 		err = s.restrain()
 	}
 	if err != nil {
@@ -151,7 +157,8 @@ func (s *supervisor) reap() {
 	}
 }
 
-// Counting reads every process there is, so it takes at most a tenth of the time.
+// Counting reads every process there is, and all of the candidate's folder, so it
+// takes at most a tenth of the time.
 const (
 	countEvery = 5 * time.Millisecond
 	countShare = 10
@@ -161,7 +168,8 @@ const (
 func (s *supervisor) watch() int {
 	let := make(chan struct{})
 	go func() {
-		os.NewFile(lifelineFD, "lifeline").Read(make([]byte, 1)) // it only ends
+		// Nobody of ours writes to it; what a candidate might is no end.
+		io.Copy(io.Discard, os.NewFile(lifelineFD, "lifeline"))
 		close(let)
 	}()
 	late := time.After(s.limits.timeout)
@@ -183,7 +191,7 @@ func (s *supervisor) watch() int {
 		case <-count.C:
 			begun := time.Now()
 			of, memory := s.offspring(true)
-			if len(of) > maxProcesses || memory > s.limits.memory {
+			if len(of) > maxProcesses || memory > s.limits.memory || overfull(".") {
 				return exitExceeded
 			}
 			count.Reset(max(countEvery, countShare*time.Since(begun)))

@@ -3,11 +3,12 @@
 package run
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -36,6 +37,71 @@ func TestLimitsThatOnlyASupervisorHolds(t *testing.T) {
 			t.Errorf("%s: %+v, want %v", tt.name, got, tt.want)
 		}
 	}
+}
+
+// Each file may be within its limit, and they together not; nobody waits for the
+// end of one that stays, or looks away from one that does not.
+func TestAFolderHoldsOnlySoMuch(t *testing.T) {
+	const (
+		fill = "n=0; while [ $n -lt COUNT ]; do head -c 15000000 /dev/zero > f$n; n=$((n+1)); done; "
+		many = "n=0; while [ $n -lt COUNT ]; do : > f$n; n=$((n+1)); done; "
+	)
+	for _, tt := range []struct {
+		name, code, count string
+		want              Outcome
+	}{
+		{"five files of 15 MB", fill + "sleep 1000", "5", Exceeded},
+		{"five that are there at the end", fill, "5", Exceeded},
+		{"five, one after the other", strings.ReplaceAll(fill, "f$n", "f"), "5", Ran},
+		{"four of them", fill, "4", Ran},
+		{"five in folders", strings.ReplaceAll(fill, "head", "mkdir -p $n/a; cd $n; head") + "sleep 1000", "5", Exceeded},
+		{"more files than it may", many + "sleep 1000", "1025", Exceeded},
+		{"more at the end", many, "1025", Exceeded},
+		{"as many as it may", many, "1024", Ran},
+		{"a way into itself", "ln -s . self; ln -s / root; echo 42", "", Ran},
+		{"files with names that are not text", "printf x > \"$(printf 'a\\377\\nb')\"; echo 42", "", Ran},
+	} {
+		r := shell(t, Config{Launcher: launcher(t)})
+		if got := r.Run(t.Context(), strings.ReplaceAll(tt.code, "COUNT", tt.count)); got.Outcome != tt.want || got.Err != nil {
+			t.Errorf("%s: %+v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// What a candidate keeps from us may hold anything; root it can keep nothing from.
+func TestAFolderThatIsShut(t *testing.T) {
+	want := Exceeded
+	if os.Getuid() == 0 {
+		want = Ran
+	}
+	r := shell(t, Config{Launcher: launcher(t)})
+	if got := r.Run(t.Context(), "mkdir -p a/b && touch a/b/c && chmod 0 a/b a"); got.Outcome != want {
+		t.Errorf("%+v, want %v", got, want)
+	}
+}
+
+// Paths have a longest; what lies beyond it is not seen and may be anything.
+func TestAFolderTooDeepToSee(t *testing.T) {
+	folder := t.TempDir()
+	at, err := os.OpenRoot(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for depth := range 30 {
+		if want := depth == 29; want != overfull(folder) && (want || depth < 20) {
+			t.Errorf("%d folders deep: overfull is %t", depth, !want)
+		}
+		name := strings.Repeat("d", 150) // 29 of them are more than 4,096 bytes
+		if err := at.Mkdir(name, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		inner, err := at.OpenRoot(name)
+		at.Close()
+		if at = inner; err != nil {
+			t.Fatal(err)
+		}
+	}
+	at.Close()
 }
 
 // Time on the processor is limited for each process, so that one that escaped
@@ -106,21 +172,63 @@ func TestTheEndOfTheLifelineEndsAll(t *testing.T) {
 	ended(t, -pid)
 }
 
-// A supervisor that somebody ends leaves its command's group to the gateway.
-func TestAnEndedSupervisorLeavesNothing(t *testing.T) {
-	dir := t.TempDir()
-	r := shell(t, Config{Launcher: launcher(t)})
-	result := make(chan Result, 1)
-	go func() {
-		result <- r.Run(t.Context(), "sleep 1000 & echo $PPID > "+dir+"/parent; echo $$ $! > "+dir+"/pids; wait")
-	}()
-	list := pids(t, filepath.Join(dir, "pids"), 2)
-	if err := syscall.Kill(pids(t, filepath.Join(dir, "parent"), 1)[0], syscall.SIGKILL); err != nil {
-		t.Fatal(err)
+// A candidate that gets rid of its supervisor has failed, and leaves its group to
+// the gateway.
+func TestACandidateThatEndsItsSupervisorHasFailed(t *testing.T) {
+	for _, signal := range []string{"KILL", "TERM", "QUIT", "ABRT"} {
+		dir := t.TempDir()
+		r := shell(t, Config{Launcher: launcher(t)})
+		got := r.Run(t.Context(), "sleep 1000 & echo $$ $! > "+dir+"/pids; kill -"+signal+" $PPID; wait")
+		if got.Outcome != Crashed || got.Err != nil || got.Key != "" {
+			t.Errorf("%s: %+v", signal, got)
+		}
+		list := pids(t, filepath.Join(dir, "pids"), 2)
+		for _, pid := range append(list, -list[0]) {
+			ended(t, pid)
+		}
 	}
+}
+
+// One that stops it has the time that it was given, and little more.
+func TestACandidateThatStopsItsSupervisorIsTimedOut(t *testing.T) {
+	for _, tt := range []struct{ name, code string }{
+		{"once", "kill -STOP $PPID; sleep 1000 & echo $$ $! $PPID > FILE; wait"},
+		{"and ends", "echo $$ $$ $PPID > FILE; kill -STOP $PPID"},
+	} {
+		// On a slow machine the code may not have come to that in its time.
+		for limit := time.Second; limit < patience; limit *= 4 {
+			file := filepath.Join(t.TempDir(), "pids")
+			begun := time.Now()
+			got := shell(t, Config{Launcher: launcher(t), Timeout: limit}).Run(t.Context(), strings.ReplaceAll(tt.code, "FILE", file))
+			t.Logf("%s: %v after %v of %v", tt.name, got.Outcome, time.Since(begun), limit)
+			if got.Outcome != TimedOut || got.Err != nil {
+				t.Errorf("%s: %+v", tt.name, got)
+			}
+			if _, err := os.Stat(file); err != nil {
+				continue
+			}
+			list := pids(t, file, 3)
+			for _, pid := range append(list, -list[0]) {
+				ended(t, pid)
+			}
+			break
+		}
+	}
+}
+
+// A caller who cancels does not wait for a supervisor that is stopped.
+func TestAStoppedSupervisorIsEndedWithItsRequest(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pids")
+	r := shell(t, Config{Launcher: launcher(t), Timeout: time.Hour})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	result := make(chan Result, 1)
+	go func() { result <- r.Run(ctx, "kill -STOP $PPID; sleep 1000 & echo $$ $! $PPID > "+file+"; wait") }()
+	list := pids(t, file, 3)
+	cancel()
 	select {
 	case got := <-result:
-		if got.Outcome != NotRun || got.Err == nil {
+		if got.Outcome != NotRun || !errors.Is(got.Err, context.Canceled) {
 			t.Errorf("%+v", got)
 		}
 	case <-time.After(patience):
@@ -128,6 +236,14 @@ func TestAnEndedSupervisorLeavesNothing(t *testing.T) {
 	}
 	for _, pid := range append(list, -list[0]) {
 		ended(t, pid)
+	}
+}
+
+// What a candidate writes to its supervisor's pipes changes nothing.
+func TestTheLifelineOnlyEnds(t *testing.T) {
+	r := shell(t, Config{Launcher: launcher(t)})
+	if got := r.Run(t.Context(), "{ echo x > /proc/$PPID/fd/3; echo 1 > /proc/$PPID/fd/4; } 2>/dev/null; sleep 0.1; echo 42"); got.Outcome != Ran {
+		t.Errorf("%+v", got)
 	}
 }
 
