@@ -45,7 +45,7 @@ func leave(file string) int {
 }
 
 // patience is for what must come, on a slow machine. No test waits it out.
-const patience = 60 * time.Second
+const patience = 120 * time.Second
 
 // launcher is how most tests run: as the gateway does.
 func launcher(t testing.TB) []string {

@@ -20,8 +20,8 @@ func TestLimitsThatOnlyASupervisorHolds(t *testing.T) {
 	}{
 		{"a process that takes all memory", "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done", []Outcome{Crashed, Exceeded}},
 		{"processes that do so together", "for i in 1 2 3 4 5 6 7 8; do (x=aaaaaaaa; while [ ${#x} -lt 16000000 ]; do x=$x$x; done; sleep 1000) & done; wait", []Outcome{Exceeded}},
-		// It doubles, and would end at 1,024, so that a limit that fails harms nobody.
-		{"a fork bomb", "bomb() { [ $1 = 10 ] && exec sleep 1000; bomb $(($1+1)) & bomb $(($1+1)) & wait; }; bomb 0", []Outcome{Exceeded}},
+		// It doubles, and would end at 127, so that a limit that fails harms nobody.
+		{"a fork bomb", "bomb() { [ $1 = 6 ] && exec sleep 1000; bomb $(($1+1)) & bomb $(($1+1)) & wait; }; bomb 0", []Outcome{Exceeded}},
 		{"many processes that only wait", "i=0; while [ $i -lt 100 ]; do sleep 1000 & i=$((i+1)); done; wait", []Outcome{Exceeded}},
 		{"a file without end", "while :; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done > file", []Outcome{Crashed}},
 		{"open files without end", "ulimit -n 65", []Outcome{Crashed}},
@@ -112,7 +112,7 @@ func TestAProcessHasOnlySoMuchTime(t *testing.T) {
 	if got := r.Run(t.Context(), "{ ulimit -t; ulimit -n; ulimit -c; ulimit -v; } > "+file); got.Outcome != Ran {
 		t.Fatalf("%+v", got)
 	}
-	if text, err := os.ReadFile(file); err != nil || strings.Join(strings.Fields(string(text)), " ") != "61 64 0 98304" {
+	if text, err := os.ReadFile(file); err != nil || strings.Join(strings.Fields(string(text)), " ") != "121 64 0 98304" {
 		t.Errorf("limits %q, %v", text, err)
 	}
 }
