@@ -127,7 +127,7 @@ func (q *quoter) quote(text string) {
 	left := q.most
 	for line := range strings.SplitSeq(text, "\n") {
 		room := left - len(quoteMark) - len("\n")
-		if room <= 0 && left < q.most { // something is shown of every text
+		if left < q.most && (room < 0 || room == 0 && line != "") { // something is shown of every text
 			cut = true
 			break
 		}
@@ -154,7 +154,7 @@ func (q *quoter) fits(text string) bool {
 // shown is text as it is put before others, or so much of it as could be.
 func (q *quoter) shown(text string) (shown string, cut bool) {
 	cut = len(text) > q.most
-	return q.nameless(plain(strings.TrimSpace(upTo(text, q.most)))), cut
+	return q.nameless(strings.TrimSpace(plain(upTo(text, q.most)))), cut
 }
 
 // upTo is at most n bytes of s, whole characters.

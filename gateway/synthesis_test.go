@@ -242,6 +242,9 @@ func TestQuotesKeepWithinTheirBound(t *testing.T) {
 func FuzzQuote(f *testing.F) {
 	f.Add("a\nb\r\n\u2028c", 100)
 	f.Add("é\xff\x00| \u202e", 3)
+	f.Add("\x85\xa4AUREA\u2029\U000e0041", 25)
+	f.Add("a\n\nbcdefgh", 13)
+	f.Add("a\n\nb", 7)
 	f.Add("AU\ufe0fREA \u3164AUREA_2\u2029\U000e0041", 20)
 	f.Fuzz(func(t *testing.T, text string, most int) {
 		q := quoter{names: []string{"AUREA_2", "AUREA"}, most: max(most, 1)}

@@ -63,10 +63,12 @@ func FuzzExtract(f *testing.F) {
 			}
 			// What is shown has the same key when it is a reply itself: a value
 			// that was told to a person can be put to the panel again. One that
-			// states an answer within itself is not held to that.
+			// states an answer within itself is not held to that, nor is a short one
+			// that is longer than any is taken for that is not stated.
 			var within statements
 			within.find(a.Shown)
-			if a.Key != "" && within.n == 0 && !within.cut {
+			long := kind == quorum.Short && len(a.Shown) > maxShort
+			if a.Key != "" && within.n == 0 && !within.cut && !long {
 				if again := Extract(kind, options, &quorum.Reply{Text: a.Shown}); again.Key != a.Key {
 					t.Fatalf("%v: key %q is shown as %q, which reads as %q", kind, a.Key, a.Shown, again.Key)
 				}
