@@ -403,21 +403,3 @@ func readSecondBallot(r *canon.Reader) SecondBallot {
 	s.Counted = s.Outcome == OK && s.Reason == ""
 	return s
 }
-
-// readIndex reads a place in a list of at most 64.
-func readIndex(r *canon.Reader) int {
-	v := r.Int()
-	if v < 0 || v >= 64 {
-		r.Fail("index %d outside 0 to 63", v)
-		return -1
-	}
-	return int(v)
-}
-
-func readScore(r *canon.Reader) Score {
-	v := r.Int()
-	if v < 0 || v > int64(MaxScore) {
-		r.Fail("score outside 0 to %d", MaxScore)
-	}
-	return Score(v)
-}

@@ -193,19 +193,13 @@ func readTestimony(r *canon.Reader) Testimony {
 		case "outputTokens":
 			t.Usage.OutputTokens = r.Int()
 		case "position":
-			if t.Position = int(r.Int()); t.Position < 0 {
-				r.Fail("position below 0")
-			}
+			t.Position = readIndex(r)
 		case "prior":
 			t.Prior = PPM(r.Int())
 		case "reason":
 			t.Reason = r.String()
 		case "score":
-			t.Scored = true
-			t.Score = Score(r.Int())
-			if t.Score < 0 || t.Score > MaxScore {
-				r.Fail("score outside 0 to %d", MaxScore)
-			}
+			t.Scored, t.Score = true, readScore(r)
 		case "shadow":
 			t.Shadow = r.Bool()
 		case "stance":
@@ -293,4 +287,22 @@ func readCommitments(r *canon.Reader, subjects []Subject, all []Testimony) map[s
 		}
 	}
 	return rest
+}
+
+// readIndex reads a place in a list of at most 64.
+func readIndex(r *canon.Reader) int {
+	v := r.Int()
+	if v < 0 || v >= 64 {
+		r.Fail("index %d outside 0 to 63", v)
+		return -1
+	}
+	return int(v)
+}
+
+func readScore(r *canon.Reader) Score {
+	v := r.Int()
+	if v < 0 || v > int64(MaxScore) {
+		r.Fail("score outside 0 to %d", MaxScore)
+	}
+	return Score(v)
 }
