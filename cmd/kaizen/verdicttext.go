@@ -221,12 +221,17 @@ func appendTable(dst []byte, rows []row, p paint) []byte {
 	return dst
 }
 
-// percent rounds to whole percents, half up.
+// percent rounds to whole percents, half up; but what is not all is not 100 %: a
+// confidence of 0.996 is no certainty.
 func percent(p wire.PPM) string {
 	if p < 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%d %%", (p+5_000)/10_000)
+	whole := (p + 5_000) / 10_000
+	if p < 1_000_000 {
+		whole = min(whole, 99)
+	}
+	return fmt.Sprintf("%d %%", whole)
 }
 
 // printable is s without what could act on a terminal: control characters but
