@@ -1,6 +1,9 @@
 package answer
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // number brings a stated value to the number it gives. A value that is no number
 // but an expression (3\sqrt{2}) is a key of its own, as it is written.
@@ -16,8 +19,8 @@ func number(value string) (key, shown string) {
 	if i := strings.LastIndexByte(v, '='); i >= 0 && hasDigit(v[i:]) {
 		v = strings.TrimSpace(v[i+1:])
 	}
-	v = strings.TrimRight(v, " .,;:!?*")
-	v = strings.TrimLeft(v, " :*,;#")
+	v = strings.TrimRightFunc(v, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(".,;:!?*", r) })
+	v = strings.TrimLeftFunc(v, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(":*,;#", r) })
 	if v == "" {
 		return "", ""
 	}
