@@ -16,9 +16,14 @@ const (
 // Clauses is how many there are.
 const Clauses = 7
 
+// Advisory stands in a finding's place for a clause where a text as a whole looks
+// like those that broke the charter, and nothing says which clause. It bounds the
+// score and no clause's.
+const Advisory Clause = 0
+
 // A Finding is one place where a text cost points. It holds no text.
 type Finding struct {
-	Clause   Clause
+	Clause   Clause // or Advisory
 	Rule     string // id in the rule table, such as "privacy.email"
 	Severity PPM    // the share of the clause's score it takes
 	Start    int    // byte span in the text as it was given
@@ -27,7 +32,7 @@ type Finding struct {
 
 // An Assessment is a text scored against the charter.
 type Assessment struct {
-	Score    Score          // the worst clause
+	Score    Score          // the worst clause, or what is advised where that is less
 	Clauses  [Clauses]Score // by clause, index clause-1
 	Findings []Finding      // in order of Start, then rule id
 	Critical bool           // some finding has critical severity

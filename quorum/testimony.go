@@ -238,7 +238,7 @@ func readFinding(r *canon.Reader) RecordedFinding {
 		switch string(key) {
 		case "clause":
 			v := r.Int()
-			if f.Clause = Clause(v); v < 1 || v > Clauses {
+			if f.Clause = Clause(v); v < 1 || v > Clauses { // Advisory is left out
 				r.Fail("clause %d", v)
 			}
 		case "end":

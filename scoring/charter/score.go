@@ -24,14 +24,14 @@ func step(severity quorum.PPM) int {
 // The product is taken in ladder order over how often each severity occurs, so
 // that rounding (down, at a billionth) cannot depend on the findings' order.
 func score(a *quorum.Assessment) {
-	var counts [quorum.Clauses][len(ladder)]int
+	var counts [1 + quorum.Clauses][len(ladder)]int // by clause; the first is what is advised
 	a.Critical = false
 	for _, f := range a.Findings {
 		i := step(f.Severity)
 		if i < 0 {
 			panic("bug: finding with a severity off the ladder")
 		}
-		counts[f.Clause-1][i]++
+		counts[f.Clause][i]++
 		a.Critical = a.Critical || f.Severity == critical
 	}
 	const whole = 1_000_000_000
@@ -43,7 +43,10 @@ func score(a *quorum.Assessment) {
 				left = left * int64(quorum.One-ladder[i]) / int64(quorum.One)
 			}
 		}
-		a.Clauses[c] = quorum.Score((left*int64(quorum.MaxScore) + whole/2) / whole)
-		a.Score = min(a.Score, a.Clauses[c])
+		s := quorum.Score((left*int64(quorum.MaxScore) + whole/2) / whole)
+		if c != int(quorum.Advisory) {
+			a.Clauses[c-1] = s
+		}
+		a.Score = min(a.Score, s)
 	}
 }
