@@ -36,6 +36,7 @@ type Assessment struct {
 	Clauses  [Clauses]Score // by clause, index clause-1
 	Findings []Finding      // in order of Start, then rule id
 	Critical bool           // some finding has critical severity
+	Evidence int32          // how much the text looks like those that broke the charter; ranks, means nothing by itself
 }
 
 // A Ballot is one seat's reply, scored, extracted and weighed: all that
