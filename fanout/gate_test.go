@@ -39,16 +39,17 @@ func TestAGateIsALinesLimitsAndBreaker(t *testing.T) {
 			t.Fatal(err)
 		}
 		good := func(context.Context) error { return nil }
+		hangs := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 		bad := func(context.Context) error { return &fanout.AskError{Class: fanout.ClassStatus, Reason: "http 500"} }
 		for range fanout.DefaultFailures - 1 {
 			if c := pass(g, bad); c != fanout.ClassStatus {
 				t.Errorf("a failure is %q", c)
 			}
 		}
-		// What says nothing about the upstream does not count, nor does a success stay away.
+		// What was given up before it began says nothing about the upstream.
 		gone, cancel := context.WithTimeout(context.Background(), time.Minute)
 		cancel()
-		if e := g.Do(gone, good); e == nil || e.Class != fanout.ClassUnneeded {
+		if e := g.Do(gone, hangs); e == nil || e.Class != fanout.ClassUnneeded {
 			t.Errorf("given up before it began: %v", e)
 		}
 		if g.Breaker() != fanout.Closed {
@@ -88,7 +89,6 @@ func TestAGateIsALinesLimitsAndBreaker(t *testing.T) {
 		}
 
 		// What does not answer is late, what is cancelled unneeded, and only the first counts.
-		hangs := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 		if c := pass(g, hangs); c != fanout.ClassLate {
 			t.Errorf("no answer: %q", c)
 		}
