@@ -59,7 +59,7 @@ func TestAGateIsALinesLimitsAndBreaker(t *testing.T) {
 		if c := pass(g, good); c != fanout.ClassBroken || g.Breaker() != fanout.Open {
 			t.Errorf("the breaker is %v, a call ends %q", g.Breaker(), c)
 		}
-		time.Sleep(fanout.DefaultBackoff)
+		<-time.After(fanout.DefaultBackoff)
 		if c := pass(g, good); c != fanout.ClassNone || !slices.Equal(states, []fanout.BreakerState{fanout.Open, fanout.Closed}) {
 			t.Errorf("the probe ends %q, states %v", c, states)
 		}
