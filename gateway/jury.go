@@ -107,6 +107,7 @@ type opinion struct {
 
 // A flight is a call that is out; opinion and word are there once done is closed.
 type flight struct {
+	shared  int32 // seats that wait for it; guarded by opinions.mu
 	done    chan struct{}
 	opinion quorum.Opinion
 	word    quorum.Word
@@ -152,6 +153,7 @@ func (o *opinions) get(ctx context.Context, j *Judge, text string, tier quorum.T
 			f = &flight{done: make(chan struct{}), word: quorum.UnjudgedBy("internal")}
 			o.flights[key] = f
 		}
+		f.shared++
 		o.mu.Unlock()
 		if !out {
 			o.fly(ctx, key, f, j, text, tier)

@@ -3,7 +3,11 @@ package judge
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -126,3 +130,22 @@ func appendString(dst []byte, s string) []byte {
 	dst, _ = jsontext.AppendQuote(dst, s)
 	return dst
 }
+
+// Tables names the version of the tables by which categories become objections:
+// half their digest. Judges that read the same answer the same have the same.
+func Tables() string { return tables() }
+
+var tables = sync.OnceValue(func() string {
+	h := sha256.New()
+	for _, category := range slices.Sorted(maps.Keys(moderated)) {
+		fmt.Fprintln(h, category, moderated[category].clause, moderated[category].name)
+	}
+	fmt.Fprintln(h, flaggedStep, scoreSteps)
+	for i, at := range hazards {
+		fmt.Fprintln(h, hazardCodes[i], at.clause, at.step)
+	}
+	for s := range quorum.CriticalStep {
+		fmt.Fprintln(h, s.Score(), quorum.StepOf(s.Score()))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+})
