@@ -73,7 +73,7 @@ var rules = []rule{
 	{"store/vault", "store quorum/commit", pebble},
 	{"store/stream", "quorum store store/ledger", "github.com/nats-io/nats.go"},
 
-	{"bench/charter/...", "bench/charter/... quorum scoring/charter", json}, // the scorer is measured and trained in process
+	{"bench/charter/...", "bench/charter/... bench/load bench/table quorum scoring/charter", json}, // the scorer is measured and trained in process
 	{"bench/...", "bench/... gateway/wire quorum", fasthttp + " github.com/HdrHistogram/hdrhistogram-go " + json + " " + pebble},
 }
 
