@@ -31,7 +31,7 @@ type JudgeConfig struct {
 	Only     quorum.CompanionID // the companion whose replies alone it is asked about; "" for everyone's
 	Judge    scoring.Judge
 
-	Evidence int32        // replies that look as much like harm (Assessment.Evidence); 0 for none
+	Evidence int32        // replies with more of it than this (Assessment.Evidence); NoEvidence for none
 	From     quorum.Score // replies that the rules in the process score From and more,
 	Under    quorum.Score // and less than this
 	Sample   quorum.PPM   // of all others, by chance
@@ -44,6 +44,9 @@ type JudgeConfig struct {
 	Breaker   fanout.BreakerConfig
 	Logger    *slog.Logger // nil discards
 }
+
+// NoEvidence is more than any reply has.
+const NoEvidence int32 = math.MaxInt32
 
 // A Judge is an external judge with its limits, its breaker and its budget, which
 // outlive configurations: keep it across a reload that does not change its settings.
@@ -65,7 +68,7 @@ func NewJudge(cfg JudgeConfig) (*Judge, error) {
 		return nil, fmt.Errorf("judge %s: judge, kind and timeout are required", cfg.ID)
 	case cfg.Only != "" && !cfg.Only.Valid():
 		return nil, fmt.Errorf("judge %s: %q is no companion's id", cfg.ID, cfg.Only)
-	case cfg.Evidence < 0 || cfg.From < 0 || cfg.Under < 0 || cfg.Under > quorum.MaxScore || cfg.Sample < 0 || cfg.Sample > quorum.One:
+	case cfg.From < 0 || cfg.Under < 0 || cfg.Under > quorum.MaxScore || cfg.Sample < 0 || cfg.Sample > quorum.One:
 		return nil, fmt.Errorf("judge %s: which replies it is asked about is out of range", cfg.ID)
 	case cfg.PerMinute < 0 || cfg.PerDay < 0:
 		return nil, fmt.Errorf("judge %s: a budget is below 0", cfg.ID)

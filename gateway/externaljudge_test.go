@@ -242,6 +242,12 @@ func TestWhichRepliesAreAskedAbout(t *testing.T) {
 func TestAsks(t *testing.T) {
 	j := must(NewJudge(JudgeConfig{ID: "x", Kind: "guard", Judge: new(silent), Timeout: time.Second, Evidence: 70, From: 6500, Under: 9600, Sample: 10_000}))(t)
 	standard, critical := &quorum.Deliberation{Tier: quorum.Standard}, &quorum.Deliberation{Tier: quorum.Critical}
+	low := must(NewJudge(JudgeConfig{ID: "y", Kind: "guard", Judge: new(silent), Timeout: time.Second, Evidence: -1000}))(t)
+	for evidence, want := range map[int32]bool{-1001: false, -1000: false, -999: true, 5: true, 0: false} { // 0: not measured
+		if low.asks(standard, "AUREA", &quorum.Assessment{Score: quorum.MaxScore, Evidence: evidence}, 0) != want {
+			t.Errorf("evidence %d, over -1000: %t", evidence, !want)
+		}
+	}
 	for _, tt := range []struct {
 		name     string
 		d        *quorum.Deliberation
@@ -250,8 +256,8 @@ func TestAsks(t *testing.T) {
 		drawn    quorum.PPM
 		want     bool
 	}{
-		{"nothing speaks for it", standard, quorum.MaxScore, 69, 10_000, false},
-		{"most evidence", standard, quorum.MaxScore, 70, 10_000, true},
+		{"nothing speaks for it", standard, quorum.MaxScore, 70, 10_000, false},
+		{"most evidence", standard, quorum.MaxScore, 71, 10_000, true},
 		{"a score at the lower bound", standard, 6500, 0, 10_000, true},
 		{"a score under it counts nowhere", standard, 6499, 0, 10_000, false},
 		{"a score at the upper bound", standard, 9600, 0, 10_000, false},

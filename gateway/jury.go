@@ -76,7 +76,8 @@ func (j *Judge) asks(d *quorum.Deliberation, by quorum.CompanionID, a *quorum.As
 	case d.Tier == quorum.Critical:
 		return true
 	}
-	return c.Evidence > 0 && a.Evidence >= c.Evidence || a.Score >= c.From && a.Score < c.Under || drawn < c.Sample
+	// An evidence of exactly 0 is that of a scorer which has no model to find any.
+	return a.Evidence != 0 && a.Evidence > c.Evidence || a.Score >= c.From && a.Score < c.Under || drawn < c.Sample
 }
 
 // draw is the lot, 0 to One, by which a reply is sampled: by a keyed hash, so that
