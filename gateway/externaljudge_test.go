@@ -412,7 +412,6 @@ func TestEqualRepliesAreJudgedOnce(t *testing.T) {
 	if got := judgedBy(d); got != "AUREA: guard 100; ATLAS: guard 100; ZENITH: guard 100" || g.texts() != "42" {
 		t.Errorf("judged %s, asked about %s", got, g.texts())
 	}
-	r.opinions.kept.Wait()
 	r.ask(sixTimesSeven + `}`)
 	if g.texts() != "42" {
 		t.Errorf("it was asked again: %s", g.texts())
@@ -459,8 +458,7 @@ func TestAJudgesBudget(t *testing.T) {
 			g := newGuard(t, judges("safe"))
 			r := start(t, setup{panel: panelOf(t, says("42"), turns(says("42"), says("It is 42"))), judges: []*Judge{g.judge(t, "guard", tt.cfg)}})
 			r.ask(sixTimesSeven + `}`)
-			r.opinions.kept.Wait()
-			d := r.ask(sixTimesSeven + `}`)
+					d := r.ask(sixTimesSeven + `}`)
 			if got := judgedBy(d); got != "AUREA: guard 100; ATLAS: guard unjudged budget" || d.Status != "carried" || g.texts() != "42" {
 				t.Errorf("%s, judged %s, asked about %s", d.Status, got, g.texts())
 			}

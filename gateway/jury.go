@@ -182,6 +182,9 @@ func (o *opinions) fly(ctx context.Context, key opinionKey, f *flight, j *Judge,
 	f.opinion, f.word = j.call(ctx, text, tier)
 	if _, ok := f.word.Step(); ok {
 		o.kept.SetWithTTL(string(key[:]), &opinion{key, f.opinion}, 1, opinionAge)
+		// A Set is seen later, and between the end of this flight and that moment
+		// whoever asks the same would call again. After a call, the wait is nothing.
+		o.kept.Wait()
 	}
 }
 
