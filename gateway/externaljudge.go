@@ -89,15 +89,10 @@ func NewJudge(cfg JudgeConfig) (*Judge, error) {
 	return &Judge{cfg: cfg, gate: gate, budget: newBudget(cfg.PerMinute, cfg.PerDay), digest: [32]byte(h.Sum(nil)), labels: newJudgeLabels(cfg.ID)}, nil
 }
 
-// call asks the judge for an opinion of text by ctx's deadline, if its budget allows
-// it and its breaker and limits let it through.
+// call asks the judge for an opinion of text by ctx's deadline, if its breaker and
+// limits let it through and its budget allows it. Each attempt costs.
 func (j *Judge) call(ctx context.Context, text string, tier quorum.Tier) (o quorum.Opinion, w quorum.Word) {
-	cost := j.cfg.Price.Cost(judgeExpects(text))
-	day, ok := j.budget.reserve(time.Now(), cost)
-	if !ok {
-		return quorum.Opinion{}, quorum.UnjudgedBy(reasonBudget)
-	}
-	called := false
+	spent := false
 	failed := j.gate.Do(ctx, func(ctx context.Context) (err error) {
 		defer func() {
 			if p := recover(); p != nil {
@@ -105,21 +100,29 @@ func (j *Judge) call(ctx context.Context, text string, tier quorum.Tier) (o quor
 				err = errors.New("panic")
 			}
 		}()
-		called = true
-		o, err = j.cfg.Judge.Judge(ctx, text, tier)
+		cost := j.cfg.Price.Cost(judgeExpects(text))
+		day, ok := j.budget.reserve(time.Now(), cost)
+		if !ok {
+			spent = true
+			return errSpent
+		}
+		if o, err = j.cfg.Judge.Judge(ctx, text, tier); err == nil && o.Usage != (quorum.Usage{}) {
+			j.budget.settle(day, cost, j.cfg.Price.Cost(o.Usage))
+		}
 		return err
 	})
 	switch {
-	case !called:
-		j.budget.settle(day, cost, 0)
-	case failed == nil && o.Usage != (quorum.Usage{}):
-		j.budget.settle(day, cost, j.cfg.Price.Cost(o.Usage))
+	case spent:
+		return quorum.Opinion{}, quorum.UnjudgedBy(reasonBudget)
+	case failed != nil:
+		return quorum.Opinion{}, quorum.UnjudgedBy(unjudgedReason(failed.Class))
 	}
-	if failed == nil {
-		return o, quorum.WordOf(o.Step())
-	}
-	return quorum.Opinion{}, quorum.UnjudgedBy(unjudgedReason(failed.Class))
+	return o, quorum.WordOf(o.Step())
 }
+
+// errSpent ends a call for which the budget has nothing left; it says nothing of the
+// judge.
+var errSpent = &fanout.AskError{Class: fanout.ClassBusy, Reason: "the budget is used up"}
 
 // Reasons of [quorum.UnjudgedBy] that are no class of package fanout's.
 const (

@@ -116,7 +116,7 @@ type flight struct {
 
 const (
 	// maxOpinions is how many are kept: some hundred bytes each.
-	maxOpinions = 20_000
+	maxOpinions = 8192
 	// opinionAge is how long one is good for: a judge's model may change under its name.
 	opinionAge = time.Hour
 )
