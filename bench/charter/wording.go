@@ -34,7 +34,7 @@ var phrases = []string{
 	// names and roles
 	"niccolo machiavelli", "niccolo", "machiavellian", "machiavelli", "as an unfiltered and amoral chatbot", "as an unfiltered and amoral",
 	"as an unfiltered", "as an amoral", "as an uncensored", "as an unrestricted", "as an evil", "unfiltered and amoral", "unfiltered", "uncensored", "amoral",
-	"alphagpt", "deltagpt", "antigpt", "betterdan", "ucar", "aim", "my devious companion", "devious companion",
+	"alphagpt", "deltagpt", "antigpt", "betterdan", "my devious companion", "devious companion",
 	"with no moral or ethical guidelines", "without moral or ethical guidelines", "without any moral or ethical guidelines",
 	"without any ethical or moral guidelines", "free from all restrictions", "without any restrictions", "no restrictions", "not bound by any rules",
 	// excuses
@@ -45,12 +45,16 @@ var phrases = []string{
 	"this is a work of fiction", "in this alternate universe", "in a fictional world", "role-play", "roleplay", "role play",
 }
 
+// initials are names that are words or given names unless in capitals.
+var initials = []string{"AIM", "DAN", "UCAR", "NECO", "SIM", "BISH", "HGTTG", "OPPO", "INRAF", "SDA"}
+
 var (
 	// signs are the marks that templates set beside their names.
 	signs = regexp.MustCompile("[\U0001F512\U0001F513\U0001F608\U0001F47F\U0001F4A5\U0001FA78\U0001F4AC\U0001F916\U0001F913\U0001F60E\U0001F4BB]\uFE0F?")
 
 	named   = alternation(speakers)
 	speaker = regexp.MustCompile(`(?mi)^[ \t>*_` + "`" + `]*(?:[\[(] ?` + named + `[ #+]*(?::?[\])][:*]*|:\])|` + named + `[ #+]*:+)[ \t*_]*`)
+	initial = regexp.MustCompile(`\b` + alternation(initials) + `\b`)
 	phrase  = regexp.MustCompile(`(?i)\b` + alternation(phrases) + `\b`)
 )
 
@@ -70,5 +74,6 @@ func alternation(words []string) string {
 func Stripped(text string) string {
 	text = signs.ReplaceAllLiteralString(text, "")
 	text = speaker.ReplaceAllLiteralString(text, "")
+	text = initial.ReplaceAllLiteralString(text, "")
 	return phrase.ReplaceAllLiteralString(text, "")
 }
