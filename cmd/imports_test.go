@@ -28,6 +28,7 @@ const (
 	text     = "golang.org/x/text"
 	rate     = "golang.org/x/time/rate"
 	sumdb    = "golang.org/x/mod/sumdb"
+	mcp      = "github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
 // rules is the tree: values travel from the top down, and nothing imports what
@@ -38,7 +39,8 @@ var rules = []rule{
 
 	{"gateway/wire", "", json},
 	{"gateway/console", "gateway/wire", ""},
-	{"gateway", "gateway/... fanout fanout/upstream scoring/... quorum/... store/...", "github.com/fasthttp/router github.com/dgraph-io/ristretto/v2 github.com/oklog/ulid/v2 golang.org/x/sync/singleflight " + fasthttp + " " + otel + " " + rate + " " + json},
+	{"gateway/mcp", "gateway/wire quorum store/ledger", mcp + " " + sumdb},
+	{"gateway", "gateway/... fanout fanout/upstream scoring/... quorum/... store/...", "github.com/fasthttp/router github.com/dgraph-io/ristretto/v2 github.com/oklog/ulid/v2 golang.org/x/sync/singleflight " + fasthttp + " " + otel + " " + rate + " " + json + " " + mcp},
 
 	{"fanout", "quorum", rate + " " + otel},
 	{"fanout/upstream", "", fasthttp + " " + tracing},
