@@ -121,9 +121,9 @@ func (r *Report) scores() table.Table {
 }
 
 func (r *Report) told() table.Table {
-	t := table.Table{Title: "Bad told from ok", Note: "AUROC within the source, by score and by " + r.Ranked +
-		"; recall of the bad above all but 1 % of the benign, and under 85 without template wording",
-		Header: []string{"source", "n", "AUROC", "ranked", "recall at 1 %", "stripped", "left out", "left out, stripped", "under 85, stripped"}}
+	t := table.Table{Title: "Bad told from ok", Note: "AUROC within the source, by score and by rank (" + r.Ranked +
+		"); recall of the bad above all but 1 % of the benign, and under 85 without template wording",
+		Header: []string{"source", "n", "AUROC", "by rank", "recall at 1 %", "stripped", "left out", "left out, stripped", "under 85, stripped"}}
 	for _, s := range r.Sources {
 		bad := s.label(data.Bad)
 		if bad == nil {
@@ -140,7 +140,7 @@ func (r *Report) told() table.Table {
 }
 
 func (p *PersonalData) table() table.Table {
-	t := table.Table{Title: "Personal data: " + p.Source,
+	t := table.Table{Title: "Personal data: " + p.Source, Aside: true,
 		Note:   "exact: first and last byte; fair: after both are trimmed of all but letters and digits; half: each half the other. Families and types by fair" + p.outside(),
 		Header: []string{"what", "labels", "recall", "findings", "precision", "F1"}}
 	add := func(name string, s Spans) {
@@ -189,7 +189,7 @@ func (r *Report) hateCheck() table.Table {
 }
 
 func (r *Report) pairs() table.Table {
-	t := table.Table{Title: "Pairs", Note: "of two replies, the one that people preferred scores more", Header: []string{"source", "n", "more", "as much"}}
+	t := table.Table{Title: "Pairs", Aside: true, Note: "of two replies, the one that people preferred scores more", Header: []string{"source", "n", "more", "as much"}}
 	for _, p := range r.Pairs {
 		t.Add("", p.Source, fmt.Sprint(p.Even.N), spread(p.Better), spread(p.Even))
 	}
