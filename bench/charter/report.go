@@ -42,7 +42,7 @@ type Benign struct {
 }
 
 func (r *Report) preamble() []string {
-	leftOut := "nothing is trained: left out is the same rank, which learned from no source"
+	leftOut := "nothing is trained, and no source left out"
 	if r.LeftOut {
 		leftOut = "left out: by a model that saw no item of the source, nor of the benign one's group"
 	}
@@ -131,10 +131,14 @@ func (r *Report) told() table.Table {
 		}
 		stripped, leftStripped, under := "", "", ""
 		if s.Stripped {
-			stripped, leftStripped, under = percent(s.Recall.Stripped.Value()), spread(s.LeftOut.Stripped), percent(bad.StrippedUnder.Value())
+			stripped, leftStripped, under = spread(s.Recall.Stripped), spread(s.LeftOut.Stripped), percent(bad.StrippedUnder.Value())
+		}
+		leftOut := percent(s.LeftOut.Plain.Value())
+		if !r.LeftOut {
+			leftOut, leftStripped = "", ""
 		}
 		t.Add("", s.Source, fmt.Sprint(bad.Under[0].N), number(s.ScoreAUROC, 3), number(s.RankAUROC, 3),
-			percent(s.Recall.Plain.Value()), stripped, percent(s.LeftOut.Plain.Value()), leftStripped, under)
+			percent(s.Recall.Plain.Value()), stripped, leftOut, leftStripped, under)
 	}
 	return t
 }
