@@ -213,24 +213,34 @@ func findCredentialURL(text []byte, i int) span {
 	if start == i || colon < 0 || at < colon {
 		return span{}
 	}
-	for end > at && (text[end-1] == '.' || text[end-1] == ',') {
+	for end > at && (text[end-1] == '.' || text[end-1] == ',' || text[end-1] == ':' || text[end-1] == ';') {
 		end--
 	}
 	pass := text[colon+1 : at]
-	if len(pass) < 6 || distinct(pass) < 5 || standIn(pass) || dictionaryLike(pass) && distinct(pass) < 10 {
+	if len(pass) < 6 || bytes.ContainsAny(pass, "[]<>{}") || distinct(pass) < 5 || standIn(pass) || dictionaryLike(pass) && distinct(pass) < 10 {
 		return span{}
 	}
 	return span{int32(start), int32(end)}
 }
 
+// farthestValue bounds the signs between the words that announce a value and it.
+const farthestValue = 48
+
 // value is what is assigned at text[i:]: after "is", ':' or '=', without quotes.
 func value(text []byte, i int) (start, end int) {
-	for i < len(text) && (text[i] == ' ' || text[i] == ':' || text[i] == '=' || text[i] == '"' || text[i] == '\'' || text[i] == '`' || text[i] == '*' || text[i] == ']' || text[i] == '\n') {
-		i++
-	}
-	for _, w := range [...]string{"is ", "was "} {
-		if hasPrefixFold(text[i:], w) {
-			return value(text, i+len(w))
+	limit := min(len(text), i+farthestValue)
+	for i < limit {
+		switch text[i] {
+		case ' ', ':', '=', '"', '\'', '`', '*', ']', '\n':
+			i++
+			continue
+		}
+		if hasPrefixFold(text[i:], "is ") {
+			i += len("is ")
+		} else if hasPrefixFold(text[i:], "was ") {
+			i += len("was ")
+		} else {
+			break
 		}
 	}
 	start = i
@@ -279,7 +289,7 @@ func findPassword(text []byte, i int) span {
 // dictionaryLike reports passwords built around a word, as manuals print them:
 // six letters in a row that can be said, of one case but for a capital, single
 // digits and signs read as letters. Of passwords drawn by chance, 13 signs long,
-// it takes one in forty for such.
+// it takes 3 in 100 for such.
 func dictionaryLike(v []byte) bool {
 	row, vowels, open, shut, rare := 0, 0, 0, 0, 0
 	small, was := byte(0), false // the case of the row, and whether a letter came before

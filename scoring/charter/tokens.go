@@ -63,11 +63,11 @@ func lowered() (t [256]byte) {
 
 func wordByte(c byte) bool { return class[c] == isLetter || class[c] == isDigit }
 
-// tokenise cuts the folded text into s.tokens and looks each up; in a reply it
-// also has personal data and secrets proved where their first bytes stand. One
+// tokenise cuts the folded text into s.tokens and looks each up; but for prompts
+// it also has personal data and secrets proved where their first bytes stand. One
 // pass.
 func (s *scratch) tokenise(t *table, in scope) {
-	text, reply := s.folded.text, in == inReply
+	text, reply := s.folded.text, in != inPrompt
 	s.tokens = slices.Grow(s.tokens[:0], len(text)/4)
 	s.sentences = append(s.sentences[:0], 0)
 	padded := text[:len(text)+8]
