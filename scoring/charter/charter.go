@@ -111,6 +111,9 @@ type scratch struct {
 	touched   []int    // rules with anything held
 	spans     []found
 	prompt    promptFacts
+	// inErrors says that the text is a line of a log or an error, where items stand
+	// behind signs ("id=…", "/users/…") and may be cut short.
+	inErrors bool
 }
 
 func newScratch(t *table) *scratch { return &scratch{held: make([]held, len(t.rules))} }

@@ -49,7 +49,7 @@ func (s *scratch) detectSign(text []byte, i int) {
 	case rest[0] == '@':
 		s.keep(email, findEmail(text, i))
 	case rest[0] == '-' && len(rest) > 5 && rest[1] == '-' && rest[5] == 'B':
-		s.keep(privateKey, findPEM(text, i))
+		s.keep(privateKey, findPEM(text, i, s.inErrors))
 	case rest[0] == ':' && len(rest) > 2 && rest[1] == '/' && rest[2] == '/':
 		s.keep(credentialURL, findCredentialURL(text, i))
 	}
@@ -76,7 +76,7 @@ func (s *scratch) detectNumber(text []byte, i int) {
 		s.keep(iban, findIBAN(text, i))
 		return
 	}
-	if i > 0 && glued(text[i-1]) {
+	if i > 0 && glued(text, i) && !(s.inErrors && (text[i-1] == '=' || text[i-1] == '/')) {
 		return
 	}
 	// "1 2 3 4" begins nothing: a single digit before another one, as hostile or

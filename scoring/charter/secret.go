@@ -72,7 +72,7 @@ func (s *scratch) detectSecret(text []byte, i int, prefixes uint64) {
 	}
 	p := &secretPrefixes[k]
 	if p.prefix == "eyJ" {
-		s.keep(webToken, findJWT(text, i))
+		s.keep(webToken, findJWT(text, i, s.inErrors))
 		return
 	}
 	end := i + len(p.prefix)
@@ -132,8 +132,9 @@ func standIn(b []byte) bool {
 }
 
 // findJWT proves three dotted base64url parts of which the first two open a
-// JSON object.
-func findJWT(text []byte, i int) span {
+// JSON object; where texts are cut short, the first and the beginning of the
+// second.
+func findJWT(text []byte, i int, short bool) span {
 	end, parts := i, 0
 	for parts < 3 {
 		start := end
@@ -145,6 +146,9 @@ func findJWT(text []byte, i int) span {
 		}
 		if parts++; parts < 3 {
 			if end >= len(text) || text[end] != '.' {
+				if short && parts == 2 {
+					break
+				}
 				return span{}
 			}
 			end++
@@ -153,8 +157,9 @@ func findJWT(text []byte, i int) span {
 	return span{int32(i), int32(end)}
 }
 
-// findPEM proves a private key block with a body at the dashes at i.
-func findPEM(text []byte, i int) span {
+// findPEM proves a private key block with a body at the dashes at i; where texts
+// are cut short, with the beginning of one.
+func findPEM(text []byte, i int, short bool) span {
 	const reach = 8 << 10
 	near := text[i:min(len(text), i+reach)]
 	if !bytes.HasPrefix(near, []byte("-----BEGIN ")) {
@@ -171,7 +176,11 @@ func findPEM(text []byte, i int) span {
 	if at := bytes.Index(sample, []byte("-----")); at >= 0 {
 		sample = sample[:at]
 	}
-	if len(sample) < 32 || bytes.Contains(sample, []byte("...")) || !random(sample, 16) {
+	least, different := 32, 16
+	if short {
+		least, different = 8, 6
+	}
+	if len(sample) < least || bytes.Contains(sample, []byte("...")) || !random(sample, different) {
 		return span{}
 	}
 	end := bytes.Index(body, []byte("-----END"))
@@ -244,10 +253,10 @@ func value(text []byte, i int) (start, end int) {
 		}
 	}
 	start = i
-	for i < len(text) && i-start < 128 && text[i] > ' ' && text[i] != '"' && text[i] != '\'' && text[i] != '`' && text[i] != ',' {
+	for i < len(text) && i-start < 128 && text[i] > ' ' && text[i] != '"' && text[i] != '\'' && text[i] != '`' && text[i] != ',' && text[i] != '\\' {
 		i++
 	}
-	for i > start && (text[i-1] == '.' || text[i-1] == ')' || text[i-1] == ';' || text[i-1] == '*') {
+	for i > start && (text[i-1] == '.' || text[i-1] == ')' || text[i-1] == ';' || text[i-1] == '*' || text[i-1] == ':' || text[i-1] == ']' || text[i-1] == '}') {
 		i--
 	}
 	return start, i

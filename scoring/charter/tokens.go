@@ -70,6 +70,7 @@ func (s *scratch) tokenise(t *table, in scope) {
 	text, reply := s.folded.text, in != inPrompt
 	s.tokens = slices.Grow(s.tokens[:0], len(text)/4)
 	s.sentences = append(s.sentences[:0], 0)
+	s.inErrors = in == inRedaction
 	padded := text[:len(text)+8]
 	sentence, fresh := int32(0), true // fresh: nothing in this sentence yet
 	spelling := false                 // the word before stood letter by letter
