@@ -87,6 +87,10 @@ func (s *scratch) matchRules(t *table, in scope) {
 			if !ok || s.undone(t, r, first, last) {
 				continue
 			}
+			if r.detector != "" {
+				s.announced(r.detector, int(s.tokens[last].end))
+				continue
+			}
 			if h.n == 0 {
 				s.touched = append(s.touched, p.rule)
 			}
