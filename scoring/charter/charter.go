@@ -91,6 +91,7 @@ func (s *scratch) assess(t *table, a *quorum.Assessment, text, prompt string, in
 	a.Findings = a.Findings[:0]
 	s.folded.fold(text)
 	s.tokenise(t, in)
+	s.joinSpaced(t)
 	s.matchRules(t, in)
 	if in == inReply {
 		s.detectAnnounced(t)
