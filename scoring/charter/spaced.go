@@ -5,8 +5,8 @@ package charter
 const fewestSpaced = 3
 
 // joinSpaced makes one token of the letters of a word that is spelled apart, if
-// the rules know that word. A run that only begins with a word of one letter, "are
-// a s c u m", is read without it. One pass, in place.
+// the rules know that word. A word of one letter at either end of the run, "are a
+// s c u m", is left out of it. One pass, in place.
 func (s *scratch) joinSpaced(t *table) {
 	tokens := s.tokens
 	kept := -1 // tokens kept so far; -1 until one was joined, as hardly ever
@@ -15,15 +15,7 @@ func (s *scratch) joinSpaced(t *table) {
 		if tokens[i].end-tokens[i].start == 1 {
 			n = s.spacedAt(i)
 		}
-		var word wordID
-		first := i
-		if n >= fewestSpaced {
-			if word = s.joined(t, i, n); word == unknownWord && n > fewestSpaced {
-				if word = s.joined(t, i+1, n-1); word != unknownWord {
-					first++
-				}
-			}
-		}
+		first, until, word := s.spelled(t, i, i+n)
 		if word == unknownWord {
 			if kept >= 0 {
 				kept += copy(tokens[kept:], tokens[i:i+n])
@@ -36,15 +28,30 @@ func (s *scratch) joinSpaced(t *table) {
 		}
 		kept += copy(tokens[kept:], tokens[i:first])
 		whole := tokens[first]
-		whole.end, whole.word = tokens[i+n-1].end, word
+		whole.end, whole.word = tokens[until-1].end, word
 		s.sentences[whole.sentence] |= word.trait()
 		tokens[kept] = whole
 		kept++
-		i += n
+		i = until
 	}
 	if kept >= 0 {
 		s.tokens = tokens[:kept]
 	}
+}
+
+// spelled looks for the word that the single letters from token first to before
+// until spell, all of them or without one at an end.
+func (s *scratch) spelled(t *table, first, until int) (int, int, wordID) {
+	for _, cut := range [...][2]int{{0, 0}, {1, 0}, {0, 1}, {1, 1}} {
+		from, to := first+cut[0], until-cut[1]
+		if to-from < fewestSpaced {
+			break
+		}
+		if word := s.joined(t, from, to-from); word != unknownWord {
+			return from, to, word
+		}
+	}
+	return first, until, unknownWord
 }
 
 // spacedAt counts the tokens from i on that are single letters of one sentence
