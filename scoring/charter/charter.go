@@ -97,7 +97,6 @@ func (s *scratch) assess(t *table, a *quorum.Assessment, text, prompt string, in
 func (s *scratch) assessFolded(t *table, a *quorum.Assessment, prompt string, in scope) {
 	a.Findings = a.Findings[:0]
 	s.tokenise(t, in)
-	s.joinSpaced(t)
 	s.matchRules(t, in)
 	s.report(t, a, prompt)
 	score(a)
