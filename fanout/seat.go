@@ -203,7 +203,7 @@ func (s *seat) complete() {
 	r.Companion, r.Outcome, r.Reason = s.line.cfg.Companion, quorum.OK, ""
 	r.Latency = time.Since(s.asked)
 	r.Usage.Cost = s.line.cfg.Price.Cost(r.Usage)
-	if r.Model == "" || !plainName(r.Model) {
+	if r.Model != s.line.cfg.Model && (r.Model == "" || !plainName(r.Model) || s.round.fan.redact != nil && s.round.fan.redact(r.Model) != r.Model) {
 		r.Model = s.line.cfg.Model
 	}
 }

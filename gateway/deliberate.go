@@ -242,6 +242,9 @@ func (g *Gateway) admitted(req *wire.Request, k *caller, received time.Time) (*a
 		ID: newID(), Client: k.Name, Prompt: req.Prompt, Tier: tier, Chamber: req.Context.Chamber, Cycle: req.Context.Cycle,
 		Topic: req.Context.Topic, Kind: kind, Options: req.Options, Operation: req.Operation, Wait: wait,
 	}
+	if err := errors.Join(g.impersonal("context.topic", d.Topic), g.impersonal("operation", d.Operation), g.impersonal("context.cycle", d.Cycle)); err != nil {
+		return nil, err
+	}
 	if d.Cycle == "" {
 		d.Cycle = policy.Cycle
 	}

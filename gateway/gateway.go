@@ -19,6 +19,7 @@ import (
 	"github.com/kaizen-os/deliberation/gateway/wire"
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/scoring"
+	"github.com/kaizen-os/deliberation/scoring/charter"
 	"github.com/kaizen-os/deliberation/scoring/run"
 	"github.com/kaizen-os/deliberation/store/ledger"
 	"github.com/kaizen-os/deliberation/store/vault"
@@ -81,6 +82,7 @@ type Gateway struct {
 	handler       fasthttp.RequestHandler // of every route
 	mcp           fasthttp.RequestHandler // of one of them
 	charterDigest [32]byte
+	redactor      *charter.Redactor
 	log           *slog.Logger
 	telemetry     *telemetry
 	admission     *admission
@@ -131,7 +133,7 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	g := &Gateway{
 		book: cfg.Book, ledger: cfg.Ledger, vault: cfg.Vault, fan: cfg.Fan, scorer: cfg.Scorer, runner: cfg.Runner, charterDigest: cfg.Scorer.Charter().Digest(),
-		log: cfg.Logger, admission: newAdmission(cfg.InFlight), steward: cfg.StewardKey, stop: make(chan struct{}),
+		redactor: cfg.Scorer.Charter().Redactor(), log: cfg.Logger, admission: newAdmission(cfg.InFlight), steward: cfg.StewardKey, stop: make(chan struct{}),
 		sampleKey: cfg.SampleKey, leaving: make(chan struct{}), calibrating: make(chan struct{}, 1), bundling: make(chan struct{}, maxBundles),
 	}
 	g.backups.dir = cfg.BackupDir
@@ -152,7 +154,7 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, err
 	}
 	g.judgesEnd, g.endJudges = context.WithCancel(context.Background())
-	g.mcp, g.handler = g.newMCP(), g.routes()
+	g.mcp, g.handler = g.newMCP(), g.routes().Handler
 	g.server = g.newServer(cfg.BodyBytes)
 	g.background.Go(g.recordHits)
 	return g, nil

@@ -148,7 +148,12 @@ func (t *telemetry) route(path string) *routeLabels {
 // carrier lets the propagator read a request's headers.
 type carrier struct{ h *fasthttp.RequestHeader }
 
-func (c carrier) Get(key string) string { return string(c.h.Peek(key)) }
+func (c carrier) Get(key string) string {
+	if key == "tracestate" {
+		return "" // words of the caller's own, which would stand in every span
+	}
+	return string(c.h.Peek(key))
+}
 func (c carrier) Set(key, value string) { c.h.Set(key, value) }
 func (c carrier) Keys() []string        { return nil } // the propagator asks by name
 
