@@ -70,6 +70,7 @@ func (s *scratch) tokenise(t *table, in scope) {
 	text, reply := s.folded.text, in != inPrompt
 	s.tokens = slices.Grow(s.tokens[:0], len(text)/4)
 	s.sentences = append(s.sentences[:0], 0)
+	s.number.n, s.number.word = 0, -1<<20
 	s.inErrors = in == inRedaction
 	padded := text[:len(text)+8]
 	sentence, fresh := int32(0), true // fresh: nothing in this sentence yet
@@ -120,7 +121,10 @@ func (s *scratch) tokenise(t *table, in scope) {
 				i++
 			}
 			tok.end = int32(i)
-			s.tokens = append(s.tokens, tok)
+			if class[c] == isLetter {
+				s.number.word = i
+			}
+			s.add(tok)
 			s.sentences[sentence] |= tok.word.trait()
 			fresh = false
 			continue
@@ -154,6 +158,9 @@ func (s *scratch) tokenise(t *table, in scope) {
 			i++
 		}
 		n := i - start
+		if digits < n {
+			s.number.word = i
+		}
 		if reply {
 			if prefixes := secretPrefixesAt(text, start); prefixes != 0 {
 				s.detectSecret(text, start, prefixes)
@@ -167,7 +174,7 @@ func (s *scratch) tokenise(t *table, in scope) {
 		case n > longestWord:
 		case digits == n:
 			tok.word = numberWord
-		case digits == 0 && joins == 0:
+		default:
 			k := key{binary.LittleEndian.Uint64(buf[:])}
 			if n > 8 {
 				k[1] = binary.LittleEndian.Uint64(buf[8:])
@@ -175,14 +182,23 @@ func (s *scratch) tokenise(t *table, in scope) {
 					k[2] = binary.LittleEndian.Uint64(buf[16:])
 				}
 			}
-			tok.word = t.vocabulary.find(&k)
-		default:
-			tok.word = t.findFolded(buf[:n])
+			if tok.word = t.vocabulary.find(&k); tok.word == unknownWord && digits+joins > 0 {
+				tok.word = t.findFolded(buf[:n])
+			}
 		}
-		s.tokens = append(s.tokens, tok)
+		s.add(tok)
 		s.sentences[sentence] |= tok.word.trait()
 		fresh, spelling = false, false
 	}
+}
+
+// add appends tok. There are at most half as many words as bytes: a text that
+// has more than the usual quarter is given room for all at once.
+func (s *scratch) add(tok token) {
+	if len(s.tokens) == cap(s.tokens) {
+		s.tokens = slices.Grow(s.tokens, max(16, len(s.folded.text)/2-len(s.tokens)))
+	}
+	s.tokens = append(s.tokens, tok)
 }
 
 // spelled counts the letters that stand apart, with the same sign between any
@@ -264,15 +280,18 @@ func endsSentence(text []byte, i int) bool {
 	return !wordByte(next)
 }
 
-// findFolded looks up a word with digits, signs or an apostrophe: as it
-// stands, without a possessive 's, then with digits and signs read as letters,
-// then without signs at its ends.
+// findFolded looks up a word with digits, signs or an apostrophe that is not known
+// as it stands: without a possessive 's, then with digits and signs read as
+// letters, then without signs at its ends.
 func (t *table) findFolded(w []byte) wordID {
 	if n := len(w); n > 2 && w[n-2] == '\'' && w[n-1] == 's' {
 		w = w[:n-2]
+		if id := t.vocabulary.lookup(w); id != unknownWord {
+			return id
+		}
 	}
-	if id := t.vocabulary.lookup(w); id != unknownWord || len(w) < 3 {
-		return id
+	if len(w) < 3 {
+		return unknownWord
 	}
 	var as [longestWord]byte
 	letters, ones, signs := 0, false, false
@@ -292,7 +311,7 @@ func (t *table) findFolded(w []byte) wordID {
 	if letters == 0 {
 		return unknownWord
 	}
-	id := t.vocabulary.lookup(as[:len(w)])
+	id := t.vocabulary.lookupIn(&as)
 	if id == unknownWord && ones {
 		// 1 and ! stand for i, and for l, in one word for both.
 		for i, c := range w {
@@ -300,7 +319,7 @@ func (t *table) findFolded(w []byte) wordID {
 				as[i] = '1'
 			}
 		}
-		id = t.vocabulary.strokes.lookup(as[:len(w)])
+		id = t.vocabulary.strokes.lookup(&as)
 	}
 	if id == unknownWord && signs {
 		from, to := 0, len(w)
