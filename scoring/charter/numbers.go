@@ -129,6 +129,8 @@ func (n *number) card(text []byte) span {
 		blocks = 1
 	case first != 4 || n.n < 3 || sep != ' ' && sep != '-':
 		return span{}
+	case n.n > 5 && n.blocks[3].before == sep && n.blocks[4].before == sep && n.blocks[5].before == sep: // a table
+		return span{}
 	case n.layout(sep, 4, 4, 4, 4):
 		blocks = 4
 	case n.layout(sep, 4, 6, 5), n.layout(sep, 4, 6, 4):
@@ -367,6 +369,6 @@ func phoneAfter(text []byte, i int) bool {
 	return false
 }
 
-func (n *number) afterPhone(text []byte) bool {
-	return n.after(text, 20, "phone", "telephone", "tel", "mobile", "cell", "fax", "desk", "whatsapp", "call", "dial", "reach", "ring")
-}
+func (n *number) afterPhone(text []byte) bool { return n.after(text, 20, phoneWords...) }
+
+var phoneWords = []string{"phone", "telephone", "tel", "mobile", "cell", "fax", "desk", "whatsapp", "call", "dial", "reach", "ring"}

@@ -17,21 +17,24 @@ const (
 	card
 	iban
 	ssn
+	nationalID
 	ipAddress
 	street
 	birthDate
+	wallet
 	secretToken
 	webToken
 	privateKey
 	credentialURL
 	password // after the secrets with a form: of equal spans the first kind wins
 	keyValue
+	document
 	kinds
 )
 
 var kindNames = [kinds]string{
-	"email", "phone", "card", "iban", "ssn", "ip", "street", "birthdate",
-	"secret", "jwt", "pem", "url", "password", "keyvalue",
+	"email", "phone", "card", "iban", "ssn", "national", "ip", "street", "birthdate", "wallet",
+	"secret", "jwt", "pem", "url", "password", "keyvalue", "document",
 }
 
 // digitsOnly reports kinds whose spacing may differ between two mentions.
@@ -54,6 +57,8 @@ func (s *scratch) detectSign(text []byte, i int) {
 		s.keep(privateKey, findPEM(text, i, s.inErrors))
 	case rest[0] == ':' && len(rest) > 2 && rest[1] == '/' && rest[2] == '/':
 		s.keep(credentialURL, findCredentialURL(text, i))
+	case rest[0] == ':' && i > 3 && hexByte(text[i-1]):
+		s.keep(ipAddress, findIP6(text, i))
 	}
 }
 
@@ -66,6 +71,8 @@ func (s *scratch) announced(detector string, after int) {
 		s.keep(password, findPassword(text, after))
 	case kindNames[keyValue]:
 		s.keep(keyValue, findKeyValue(text, after))
+	case kindNames[document]:
+		s.keep(document, findDocument(text, after))
 	case kindNames[birthDate]:
 		// "Born on" tells the life of a public person in words, and copies
 		// a record in digits.
@@ -75,7 +82,9 @@ func (s *scratch) announced(detector string, after int) {
 
 func (s *scratch) detectNumber(text []byte, i int) {
 	if class[text[i]] == isLetter {
-		s.keep(iban, findIBAN(text, i))
+		if !s.keep(iban, findIBAN(text, i)) {
+			s.keep(nationalID, s.findLettered(text, i))
+		}
 		return
 	}
 	if i > 0 && glued(text, i) && !(s.inErrors && (text[i-1] == '=' || text[i-1] == '/')) {
@@ -89,9 +98,9 @@ func (s *scratch) detectNumber(text []byte, i int) {
 	n := &s.number
 	n.read(text, i)
 	switch {
-	case n.n < 4 && n.digits < 7: // too short for all but a house
+	case n.n < 4 && n.digits < 6: // too short for all but a house
 		s.keep(street, findStreet(text, i))
-	case s.keep(ipAddress, n.ip(text)), s.keep(card, n.card(text)), s.keep(ssn, n.ssn(text)), s.keep(phone, n.phone(text)):
+	case s.keep(ipAddress, n.ip(text)), s.keep(card, n.card(text)), s.keep(ssn, n.ssn(text)), s.keep(nationalID, n.national(text)), s.keep(phone, n.phone(text)):
 	default:
 		s.keep(street, findStreet(text, i))
 	}

@@ -167,6 +167,9 @@ func (s *scratch) tokenise(t *table, in scope) {
 			}
 			if digits > 0 {
 				s.detectNumber(text, start)
+				if n >= shortestWallet && n <= longestWallet {
+					s.detectWallet(text, start, i)
+				}
 			}
 		}
 		tok := token{start: int32(start), end: int32(i), sentence: sentence}
