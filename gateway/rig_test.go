@@ -66,6 +66,7 @@ type setup struct {
 	vaultFS     vfs.FS
 	uptime      func() time.Duration
 	runner      *run.Runner
+	judges      []*Judge
 	unsampled   bool // traces are not kept unless the caller's is
 	fatal       func(error)
 }
@@ -117,7 +118,7 @@ func start(t testing.TB, s setup) *rig {
 	r.Gateway = must(New(Config{Book: book, Ledger: l, Vault: v, Fan: fan, Scorer: scorer(), Runner: s.runner,
 		Tracer: traces.Tracer("gateway"), Meter: meters.Meter("gateway"), Logger: log,
 		StewardKey: sha256.Sum256([]byte(stewardKey)), InFlight: s.inFlight, BodyBytes: s.bodyBytes}))(t)
-	r.settings = Settings{Policy: policy(t, s.policy), Clients: s.clients, PromptBytes: s.promptBytes, MaxDeadline: s.maxDeadline}
+	r.settings = Settings{Policy: policy(t, s.policy), Clients: s.clients, Judges: s.judges, PromptBytes: s.promptBytes, MaxDeadline: s.maxDeadline}
 	for _, c := range s.panel {
 		r.settings.Seats = append(r.settings.Seats, c.seat())
 	}

@@ -111,12 +111,16 @@ func (s *scratch) tokenise(t *table, in scope) {
 				}
 				i++
 			} else if n := spelled(padded, i, &buf); n > 2 || n == 2 && spelling {
-				tok.word = unknownWord
-				if n <= longestWord {
-					tok.word = t.vocabulary.lookup(buf[:n])
+				lead, tail, word := t.apart(buf[:min(n, len(buf))])
+				if lead > 0 { // a word of its own: "a p e a r"
+					tok.end = tok.start + 1
+					s.add(tok)
+					s.sentences[sentence] |= tok.word.trait()
+					tok.start += 2
 				}
+				tok.word = word
 				spelling = true
-				i += 2*n - 1
+				i += 2*(n-tail) - 1
 			} else {
 				i++
 			}
@@ -203,6 +207,28 @@ func (s *scratch) add(tok token) {
 	}
 	s.tokens = append(s.tokens, tok)
 }
+
+// apart looks up the word that letters which stand apart spell, all of them or, if
+// that is none, without the first or the last, which may be a word by itself: how
+// many are left out at either end.
+func (t *table) apart(letters []byte) (lead, tail int, word wordID) {
+	if len(letters) > longestWord {
+		return 0, 0, unknownWord
+	}
+	for _, cut := range [...][2]int{{0, 0}, {1, 0}, {0, 1}, {1, 1}} {
+		if left := len(letters) - cut[0] - cut[1]; left < fewestApart && cut != [2]int{} {
+			break
+		}
+		if word = t.vocabulary.lookup(letters[cut[0] : len(letters)-cut[1]]); word != unknownWord {
+			return cut[0], cut[1], word
+		}
+	}
+	return 0, 0, unknownWord
+}
+
+// fewestApart is from how many letters on a part of a row may be a word spelled
+// apart: two are more often a name and an article.
+const fewestApart = 3
 
 // spelled counts the letters that stand apart, with the same sign between any
 // two, from text[i] on, as in "k i l l" or "k-i-l-l", and puts the first

@@ -19,7 +19,9 @@ const (
 // at one slot.
 type vocabulary struct {
 	words []string // by wordID
-	keys  []key    // by wordID
+	slips []slip   // misspellings, numbered on from the words
+	keys  []key    // of words, then of slips
+	means []wordID // of words, themselves; then of slips
 	slots []wordID
 	shift uint // leaves as many bits of a hash as number the slots
 
@@ -35,6 +37,12 @@ type strokes struct {
 }
 
 func (s *strokes) lookup(w *[longestWord]byte) wordID { return s.ids[s.written.lookupIn(w)] }
+
+// A slip is a common misspelling of a word.
+type slip struct {
+	spelt string
+	word  wordID
+}
 
 // A key is a word's lower case bytes, eight to a number, zeros behind: so that a
 // word is compared in one step or two, and hashed as fast.
@@ -86,21 +94,33 @@ func (v *vocabulary) seal() {
 func (v *vocabulary) index() {
 	size := 64
 	v.shift = 64 - 6
-	for size < 4*len(v.words) {
+	for size < 4*(len(v.words)+len(v.slips)) {
 		size *= 2
 		v.shift--
 	}
 	v.slots = make([]wordID, size)
-	v.keys = make([]key, len(v.words))
-	for id := int(firstWord); id < len(v.words); id++ {
-		k := keyOf([]byte(v.words[id]))
-		v.keys[id] = k
-		i := v.start(&k)
-		for v.slots[i] != unknownWord {
-			i = (i + 1) & (size - 1)
-		}
-		v.slots[i] = wordID(id)
+	v.keys = make([]key, firstWord, len(v.words)+len(v.slips))
+	v.means = make([]wordID, firstWord, cap(v.keys))
+	for id, w := range v.words[firstWord:] {
+		v.put(w, wordID(id)+firstWord)
 	}
+	for _, s := range v.slips {
+		if v.lookup([]byte(s.spelt)) == unknownWord {
+			v.put(s.spelt, s.word)
+		}
+	}
+}
+
+// put gives spelt the next number, and the meaning of word.
+func (v *vocabulary) put(spelt string, word wordID) {
+	k := keyOf([]byte(spelt))
+	i := v.start(&k)
+	for v.slots[i] != unknownWord {
+		i = (i + 1) & (len(v.slots) - 1)
+	}
+	v.slots[i] = wordID(len(v.keys))
+	v.keys = append(v.keys, k)
+	v.means = append(v.means, word)
 }
 
 // start is the first slot to look at: the top bits of a product depend on all of
@@ -113,7 +133,7 @@ func (v *vocabulary) find(k *key) wordID {
 	for i := v.start(k); ; i++ {
 		id := v.slots[i&(len(v.slots)-1)]
 		if id == unknownWord || v.keys[id] == *k {
-			return id
+			return v.means[id]
 		}
 	}
 }
@@ -127,4 +147,26 @@ func (v *vocabulary) lookupIn(w *[longestWord]byte) wordID {
 func (v *vocabulary) lookup(w []byte) wordID {
 	k := keyOf(w)
 	return v.find(&k)
+}
+
+// shortestSlip is the length from which a word's misspellings are told from
+// other words.
+const shortestSlip = 5
+
+// slipsOf gives the misspellings of w that leave it readable: an inner vowel
+// left out, or two letters after the first changed about.
+func slipsOf(w string) (all []string) {
+	if len(w) < shortestSlip || len(w) > longestWord {
+		return nil
+	}
+	for i := 1; i < len(w)-1; i++ {
+		switch w[i] {
+		case 'a', 'e', 'i', 'o', 'u':
+			all = append(all, w[:i]+w[i+1:])
+		}
+		if w[i] != w[i+1] {
+			all = append(all, w[:i]+w[i+1:i+2]+w[i:i+1]+w[i+2:])
+		}
+	}
+	return all
 }
