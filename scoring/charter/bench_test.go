@@ -64,6 +64,7 @@ func BenchmarkHostile(b *testing.B) {
 		{"combining", "\u0301"}, {"zerowidth", "\u200b"}, {"digits", "1"}, {"numbers", "1 "}, {"cards", "4111 "}, {"phones", "2125550 "},
 		{"at", "@"}, {"addresses", "a@"}, {"dots", "a.b."}, {"schemes", "a://b:"}, {"keys", "eyJ."}, {"pem", "-----BEGIN PRIVATE KEY-----"},
 		{"letters", "a"}, {"accents", "\u00e9"}, {"anchors", "kill "}, {"phrases", "how to make "}, {"caught", "avoid getting caught "}, {"invalid", "\xff"}, {"leet", "k1ll "},
+		{"apart", "s c u m "}, {"sentences", "women. they are scum. "}, {"asked", "isn't it not "}, {"undone", "women are scum myth "},
 	} {
 		text := strings.Repeat(bb.unit, size/len(bb.unit))
 		b.Run(bb.name, func(b *testing.B) {

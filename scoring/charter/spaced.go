@@ -9,22 +9,27 @@ const fewestSpaced = 3
 // s c u m", is left out of it. One pass, in place.
 func (s *scratch) joinSpaced(t *table) {
 	tokens := s.tokens
-	kept := -1 // tokens kept so far; -1 until one was joined, as hardly ever
-	for i := 0; i < len(tokens); {
-		n := 1
-		if tokens[i].end-tokens[i].start == 1 {
-			n = s.spacedAt(i)
+	for i := range tokens {
+		if tokens[i].end-tokens[i].start == 1 && s.spacedAt(i) >= fewestSpaced {
+			s.joinFrom(t, i)
+			return
 		}
-		first, until, word := s.spelled(t, i, i+n)
+	}
+}
+
+// joinFrom is joinSpaced from the first token that begins such a run.
+func (s *scratch) joinFrom(t *table, i int) {
+	tokens, kept := s.tokens, i // kept: of the tokens so far
+	for i < len(tokens) {
+		n := s.spacedAt(i)
+		first, until, word := i, i+n, unknownWord
+		if n >= fewestSpaced {
+			first, until, word = s.spelled(t, i, i+n)
+		}
 		if word == unknownWord {
-			if kept >= 0 {
-				kept += copy(tokens[kept:], tokens[i:i+n])
-			}
+			kept += copy(tokens[kept:], tokens[i:i+n])
 			i += n
 			continue
-		}
-		if kept < 0 {
-			kept = i
 		}
 		kept += copy(tokens[kept:], tokens[i:first])
 		whole := tokens[first]
@@ -34,9 +39,7 @@ func (s *scratch) joinSpaced(t *table) {
 		kept++
 		i = until
 	}
-	if kept >= 0 {
-		s.tokens = tokens[:kept]
-	}
+	s.tokens = tokens[:kept]
 }
 
 // spelled looks for the word that the single letters from token first to before
