@@ -76,5 +76,6 @@ func (g *Gateway) fail(ctx *fasthttp.RequestCtx, err error) {
 	if status == fasthttp.StatusUnauthorized {
 		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, `Bearer realm="kaizen"`)
 	}
-	ctx.SetBody(f.told.AppendTo(nil))
+	told := g.redacted(f.told)
+	ctx.SetBody(told.AppendTo(nil))
 }

@@ -14,27 +14,6 @@ import (
 	"github.com/kaizen-os/deliberation/quorum/standing"
 )
 
-// postValidate serves POST /constitutional/validate: a text's charter score.
-func (g *Gateway) postValidate(ctx *fasthttp.RequestCtx, _ *caller) error {
-	if err := wantJSON(ctx); err != nil {
-		return err
-	}
-	view := g.view.Load()
-	var req wire.ValidateRequest
-	if err := req.Decode(ctx.PostBody(), &view.limits); err != nil {
-		return err
-	}
-	var a quorum.Assessment
-	g.scorer.Charter().AssessReply(&a, req.Response, "")
-	out := wire.ValidateResponse{Score: wire.Hundredths(a.Score), Violations: make([]wire.Violation, len(a.Findings))}
-	for i, f := range a.Findings {
-		out.Violations[i] = wire.Violation{Clause: int(f.Clause), Rule: f.Rule, Severity: wire.PPM(f.Severity), Start: f.Start, End: f.End}
-	}
-	ctx.SetContentType(contentJSON)
-	ctx.SetBody(out.AppendTo(nil))
-	return nil
-}
-
 // getPolicy serves GET /policy: the document in force.
 func (g *Gateway) getPolicy(ctx *fasthttp.RequestCtx) error {
 	p := g.book.State().Policy
@@ -72,13 +51,6 @@ func (g *Gateway) getConfidence(ctx *fasthttp.RequestCtx) error {
 	return reply(ctx, out)
 }
 
-// clauseNames are the seven clauses of the Custos Charter (onboarding guide,
-// "Constitutional Requirements").
-var clauseNames = [quorum.Clauses]string{
-	"Human Dignity & Autonomy", "Transparency & Accountability", "Equity & Fairness", "Safety & Harm Prevention",
-	"Privacy & Data Protection", "Civic Integrity", "Environmental & Systemic Responsibility",
-}
-
 // getCharter serves GET /charter: the clauses and the rules that a text is
 // scored by.
 func (g *Gateway) getCharter(ctx *fasthttp.RequestCtx) error {
@@ -93,12 +65,17 @@ func (g *Gateway) getCharter(ctx *fasthttp.RequestCtx) error {
 		Name   string `json:"name"`
 	}
 	doc := struct {
-		Version     string   `json:"version"`
-		Digest      string   `json:"digest"`
-		Clauses     []clause `json:"clauses"`
-		Rules       []rule   `json:"rules"`
-		NotAssessed []string `json:"notAssessed"`
+		Version     string      `json:"version"`
+		Digest      string      `json:"digest"`
+		Clauses     []clause    `json:"clauses"`
+		Rules       []rule      `json:"rules"`
+		NotAssessed []string    `json:"notAssessed"`
+		Judges      []judgeView `json:"judges,omitempty"` // external ones: a proof's jury digest is this list's
+		Jury        string      `json:"jury,omitempty"`
 	}{Version: g.scorer.Charter().Version(), Digest: hex.EncodeToString(g.charterDigest[:]), NotAssessed: g.scorer.Charter().NotAssessed()}
+	if jury := g.view.Load().jury; jury != nil {
+		doc.Judges, doc.Jury = jury.told, hex.EncodeToString(jury.ref.Digest[:])
+	}
 	for i, name := range clauseNames {
 		doc.Clauses = append(doc.Clauses, clause{i + 1, name})
 	}

@@ -44,9 +44,10 @@ type Reading struct {
 	answer     answer.Answer // of kind
 	kind       quorum.Kind
 	extracted  bool
-	text       string // an open reply's own words, to tell the same from the like
-	result     string // of code that was run: its key
-	unrun      string // or why there is none
+	text       string        // an open reply's own words, to tell the same from the like
+	result     string        // of code that was run: its key
+	unrun      string        // or why there is none
+	judged     quorum.Judged // what external judges came to
 }
 
 // NewSheet returns an empty sheet for d and a panel of so many seats.
@@ -80,7 +81,7 @@ func (s *Scorer) Release(sheet *Sheet) {
 func (rd *Reading) reset() {
 	rd.Assessment.Findings = rd.Assessment.Findings[:0]
 	rd.plain, rd.kind, rd.extracted, rd.answer = quorum.Auto, quorum.Auto, false, answer.Answer{}
-	rd.text, rd.result, rd.unrun = "", "", ""
+	rd.text, rd.result, rd.unrun, rd.judged = "", "", "", ""
 }
 
 // Reading of one seat.
@@ -152,10 +153,10 @@ func (s *Scorer) Kind(p *quorum.Policy, sh *Sheet, in func(seat int) bool) quoru
 // score, key, stance, abstention, and why it might not count.
 func (s *Scorer) Cast(b *quorum.Ballot, sh *Sheet, seat int, kind quorum.Kind, r *quorum.Reply) {
 	rd := &sh.readings[seat]
-	b.Scored, b.Score = true, rd.Assessment.Score
+	b.Scored, b.Score, b.Judged = true, rd.Assessment.Score, rd.judged
 	switch {
 	case strings.TrimSpace(r.Text) == "":
-		b.Scored, b.Reason = false, quorum.ReasonEmpty
+		b.Scored, b.Judged, b.Reason = false, "", quorum.ReasonEmpty
 	case kind.Closed():
 		rd.extract(sh.d, kind, r)
 		a := &rd.answer

@@ -26,6 +26,7 @@ import (
 	"github.com/kaizen-os/deliberation/fanout"
 	"github.com/kaizen-os/deliberation/gateway"
 	"github.com/kaizen-os/deliberation/scoring"
+	"github.com/kaizen-os/deliberation/scoring/charter"
 	"github.com/kaizen-os/deliberation/store"
 	"github.com/kaizen-os/deliberation/store/ledger"
 	"github.com/kaizen-os/deliberation/store/vault"
@@ -71,6 +72,7 @@ start. SIGTERM and SIGINT drain and end; a second one ends at once.`,
 // A process is what serve builds, in this order, and closes in reverse.
 type process struct {
 	started   *Config // what only the next start changes is as in this
+	scorer    *scoring.Scorer
 	log       *slog.Logger
 	level     *slog.LevelVar
 	telemetry *exporters
@@ -85,11 +87,24 @@ type process struct {
 	closers   []func() error
 }
 
+// newProcess begins one that logs to errOut.
+func newProcess(errOut io.Writer) *process {
+	p := &process{scorer: scoring.New(), level: new(slog.LevelVar), fatal: make(chan error, 2)}
+	p.log = newLog(errOut, p.level, p.scorer.Charter())
+	return p
+}
+
+// newLog is the log of a program that reads what others wrote: no personal data
+// and no secret that is quoted in an error gets into it.
+func newLog(out io.Writer, level slog.Leveler, scorer *charter.Scorer) *slog.Logger {
+	return slog.New(scorer.Redactor().LogHandler(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})))
+}
+
 // serve runs until ctx is done, the ledger fails, or a listener does.
 func serve(ctx context.Context, cfg *Config, file string, out, errOut io.Writer) (err error) {
-	p := &process{started: cfg, level: new(slog.LevelVar), fatal: make(chan error, 2)}
+	p := newProcess(errOut)
+	p.started = cfg
 	p.level.Set(cfg.LogLevel)
-	p.log = slog.New(slog.NewJSONHandler(errOut, &slog.HandlerOptions{Level: p.level}))
 	defer func() { err = errors.Join(err, p.close()) }()
 
 	// From the start: a SIGHUP that comes while a long ledger is read would
@@ -177,7 +192,7 @@ func (p *process) build(ctx context.Context, cfg *Config) (err error) {
 	p.onClose(p.vault.Close)
 	p.onClose(p.keepHouse(filepath.Join(cfg.Data, bookFile)))
 
-	if p.fan, err = fanout.New(fanout.Config{Tracer: p.telemetry.tracer("fanout"), Meter: p.telemetry.meter("fanout"), Logger: p.log}); err != nil {
+	if p.fan, err = fanout.New(fanout.Config{Tracer: p.telemetry.tracer("fanout"), Meter: p.telemetry.meter("fanout"), Logger: p.log, Redact: p.scorer.Charter().Redactor().String}); err != nil {
 		return err
 	}
 	p.onClose(func() error { p.crew.close(nil); return nil })
@@ -188,7 +203,7 @@ func (p *process) build(ctx context.Context, cfg *Config) (err error) {
 	if runner != nil {
 		p.log.Warn("the code that companions write is run, as this user", "command", cfg.Code.Runner.Command[0])
 	}
-	p.gateway, err = gateway.New(gateway.Config{Book: p.book, Ledger: p.ledger, Vault: p.vault, Fan: p.fan, Scorer: scoring.New(), Runner: runner,
+	p.gateway, err = gateway.New(gateway.Config{Book: p.book, Ledger: p.ledger, Vault: p.vault, Fan: p.fan, Scorer: p.scorer, Runner: runner,
 		Tracer: p.telemetry.tracer("gateway"), Meter: p.telemetry.meter("gateway"), Logger: p.log,
 		StewardKey: steward, InFlight: cfg.Limits.InFlight, BodyBytes: cfg.Limits.BodyBytes, BackupDir: filepath.Join(cfg.Data, "backup.tmp")})
 	if err != nil {

@@ -74,17 +74,27 @@ type Ballot struct {
 	Reason     string      `json:"reason"` // why it was not counted, or ""
 	Usage      Usage       `json:"usage"`
 
-	Reply     string `json:"reply,omitzero"`     // its text, when asked for by the owner
-	Rationale string `json:"rationale,omitzero"` // likewise
+	Judged    []Judged `json:"judged,omitempty"`   // what the external judges that were asked came to
+	Reply     string   `json:"reply,omitzero"`     // its text, when asked for by the owner
+	Rationale string   `json:"rationale,omitzero"` // likewise
+}
+
+// Judged is what one external judge came to about a text.
+type Judged struct {
+	ID      string     `json:"id"`
+	Outcome string     `json:"outcome"`          // ok or unjudged
+	Score   Hundredths `json:"score"`            // the most it lets the text have; None where it has no opinion
+	Reason  string     `json:"reason,omitempty"` // why it has none
 }
 
 // A Violation is one place where a text cost points. It holds no text.
 type Violation struct {
-	Clause   int    `json:"clause"` // of the charter, 1 to 7
+	Clause   int    `json:"clause"` // of the charter, 1 to 7; 0 for advice on the text as a whole
 	Rule     string `json:"rule"`
 	Severity PPM    `json:"severity"`
 	Start    int    `json:"start"` // byte span in the text as it was given
 	End      int    `json:"end"`
+	Why      string `json:"why,omitzero"` // it costs points; left out in what a deliberation answers
 }
 
 // Usage is what was consumed.
@@ -256,9 +266,30 @@ func (b *Ballot) appendTo(dst []byte) []byte {
 	dst = append(dst, `,"reason":`...)
 	dst = appendString(dst, b.Reason)
 	dst = b.Usage.appendTo(dst)
+	dst = appendJudged(dst, b.Judged)
 	dst = appendField(dst, 0, "reply", b.Reply)
 	dst = appendField(dst, 0, "rationale", b.Rationale)
 	return append(dst, '}')
+}
+
+// appendJudged appends the member for what judges came to, or nothing.
+func appendJudged(dst []byte, list []Judged) []byte {
+	if len(list) == 0 {
+		return dst
+	}
+	dst = append(dst, `,"judged":[`...)
+	for i := range list {
+		j := &list[i]
+		dst = append(comma(dst, i), `{"id":`...)
+		dst = appendString(dst, j.ID)
+		dst = append(dst, `,"outcome":`...)
+		dst = appendString(dst, j.Outcome)
+		dst = append(dst, `,"score":`...)
+		dst = j.Score.appendTo(dst)
+		dst = appendField(dst, 0, "reason", j.Reason)
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
 }
 
 func appendViolations(dst []byte, list []Violation) []byte {
@@ -275,6 +306,7 @@ func appendViolations(dst []byte, list []Violation) []byte {
 		dst = strconv.AppendInt(dst, int64(v.Start), 10)
 		dst = append(dst, `,"end":`...)
 		dst = strconv.AppendInt(dst, int64(v.End), 10)
+		dst = appendField(dst, 0, "why", v.Why)
 		dst = append(dst, '}')
 	}
 	return append(dst, ']')

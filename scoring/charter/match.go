@@ -92,9 +92,14 @@ func (s *scratch) matchRules(t *table, in scope) {
 				h.touched = true
 				s.touched = append(s.touched, p.rule)
 			}
-			if !s.undone(t, r, h, first, last) {
-				h.add(r, p.bit, first, last)
+			if s.undone(t, r, h, first, last) {
+				continue
 			}
+			if r.detector != "" {
+				s.announced(r.detector, int(s.tokens[last].end))
+				continue
+			}
+			h.add(r, p.bit, first, last)
 		}
 	}
 }

@@ -22,10 +22,18 @@ const (
 
 func (b block) len() int { return int(b.end - b.start) }
 
-// glued reports bytes before a digit that make it part of something longer: a
-// path, a fraction, a version, an identifier.
-func glued(c byte) bool {
-	return wordByte(c) || c == '.' || c == '-' || c == '/' || c == '_' || c == '=' || c == '#' || c == '$'
+// glued reports a byte before the digit at i, i > 0, that makes it part of
+// something longer: a path, a fraction, a version, an identifier. A point behind
+// a letter or a bracket is a sentence's, or a field's: "to[0].4532…".
+func glued(text []byte, i int) bool {
+	switch c := text[i-1]; c {
+	case '.':
+		return i == 1 || class[text[i-2]] != isLetter && text[i-2] != ']' && text[i-2] != ')'
+	case '-', '/', '_', '=', '#', '$':
+		return true
+	default:
+		return wordByte(c)
+	}
 }
 
 // readNumber reads at most maxBlocks blocks from text[i:], and nothing at all

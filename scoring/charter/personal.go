@@ -49,33 +49,25 @@ func (s *scratch) detectSign(text []byte, i int) {
 	case rest[0] == '@':
 		s.keep(email, findEmail(text, i))
 	case rest[0] == '-' && len(rest) > 5 && rest[1] == '-' && rest[5] == 'B':
-		s.keep(privateKey, findPEM(text, i))
+		s.keep(privateKey, findPEM(text, i, s.inErrors))
 	case rest[0] == ':' && len(rest) > 2 && rest[1] == '/' && rest[2] == '/':
 		s.keep(credentialURL, findCredentialURL(text, i))
 	}
 }
 
-// detectAnnounced proves what words announce ("the password is") and only they.
-func (s *scratch) detectAnnounced(t *table) {
+// announced proves what words announce ("the password is"), which end at after,
+// and only they.
+func (s *scratch) announced(detector string, after int) {
 	text := s.folded.text
-	for _, k := range s.touched {
-		r, h := &t.rules[k], &s.held[k]
-		if r.detector == "" {
-			continue
-		}
-		for _, sp := range h.spans[:h.n] {
-			after := int(s.tokens[sp.end].end)
-			switch r.detector {
-			case kindNames[password]:
-				s.keep(password, findPassword(text, after))
-			case kindNames[keyValue]:
-				s.keep(keyValue, findKeyValue(text, after))
-			case kindNames[birthDate]:
-				// "Born on" tells the life of a public person in words, and copies
-				// a record in digits.
-				s.keep(birthDate, findDate(text, after, !hasPrefixFold(text[after-2:], "on")))
-			}
-		}
+	switch detector {
+	case kindNames[password]:
+		s.keep(password, findPassword(text, after))
+	case kindNames[keyValue]:
+		s.keep(keyValue, findKeyValue(text, after))
+	case kindNames[birthDate]:
+		// "Born on" tells the life of a public person in words, and copies
+		// a record in digits.
+		s.keep(birthDate, findDate(text, after, !hasPrefixFold(text[after-2:], "on")))
 	}
 }
 
@@ -84,7 +76,7 @@ func (s *scratch) detectNumber(text []byte, i int) {
 		s.keep(iban, findIBAN(text, i))
 		return
 	}
-	if i > 0 && glued(text[i-1]) {
+	if i > 0 && glued(text, i) && !(s.inErrors && (text[i-1] == '=' || text[i-1] == '/')) {
 		return
 	}
 	// "1 2 3 4" begins nothing: a single digit before another one, as hostile or
@@ -112,15 +104,7 @@ func (s *scratch) keep(k kind, sp span) bool {
 // reportPersonal turns the proven items into findings: of two that overlap the
 // one that starts first, then the longer; none that stands in the prompt.
 func (s *scratch) reportPersonal(t *table, a *quorum.Assessment, prompt string) {
-	slices.SortFunc(s.spans, func(x, y found) int {
-		if x.start != y.start {
-			return int(x.start - y.start)
-		}
-		if x.end != y.end {
-			return int(y.end - x.end)
-		}
-		return int(x.kind) - int(y.kind)
-	})
+	s.sortSpans()
 	s.prompt.read(prompt)
 	var made [kinds]int
 	covered := int32(0)
@@ -130,7 +114,7 @@ func (s *scratch) reportPersonal(t *table, a *quorum.Assessment, prompt string) 
 		}
 		covered = f.end
 		k, ok := t.byDetector[kindNames[f.kind]]
-		if !ok || made[f.kind] == t.rules[k].most || s.prompt.holds(s.folded.text[f.start:f.end], f.kind) {
+		if !ok || made[f.kind] == t.rules[k].most || s.prompt.holds(t, s.folded.text[f.start:f.end], f.kind) {
 			continue
 		}
 		made[f.kind]++
@@ -138,13 +122,31 @@ func (s *scratch) reportPersonal(t *table, a *quorum.Assessment, prompt string) 
 	}
 }
 
+// sortSpans puts the items in order of start, the longer first, then of kind.
+func (s *scratch) sortSpans() {
+	slices.SortFunc(s.spans, func(x, y found) int {
+		if x.start != y.start {
+			return int(x.start - y.start)
+		}
+		if x.end != y.end {
+			return int(y.end - x.end)
+		}
+		return int(x.kind) - int(y.kind)
+	})
+}
+
 // promptFacts is the prompt as it is compared with what a reply tells.
 type promptFacts struct {
 	folded folded
 	digits []byte
+
+	sought int             // items looked for so far
+	items  map[string]bool // see holds
+	text   string
 }
 
 func (p *promptFacts) read(prompt string) {
+	p.text, p.sought, p.items = prompt, 0, nil
 	p.folded.fold(prompt)
 	p.digits = p.digits[:0]
 	for i, c := range p.folded.text {
@@ -159,28 +161,65 @@ func (p *promptFacts) read(prompt string) {
 // one (a private key) its beginning.
 const longestItem = 256
 
-func (p *promptFacts) holds(item []byte, k kind) bool {
+// mostSought is how many items are looked for in the whole prompt.
+const mostSought = 32
+
+// holds reports whether the prompt has item too, spaced otherwise perhaps.
+//
+// It looks through the prompt, which for thousands of items would be a square of
+// the text: after the first mostSought, only what the prompt shows to be such an
+// item by itself is known, from one look through it.
+func (p *promptFacts) holds(t *table, item []byte, k kind) bool {
 	if len(p.folded.text) == 0 {
 		return false
 	}
 	var buf [longestItem]byte
-	n := 0
+	plain := comparable(buf[:0], item, k)
+	if p.sought++; p.sought > mostSought {
+		if p.items == nil {
+			p.items = itemsOf(t, p.text)
+		}
+		return p.items[string(plain)]
+	}
+	if k.digitsOnly() {
+		return bytes.Contains(p.digits, plain)
+	}
+	return bytes.Contains(p.folded.text, plain)
+}
+
+// comparable appends the beginning of item to dst, which has room for it, as two
+// mentions have it in common.
+func comparable(dst, item []byte, k kind) []byte {
 	for _, c := range item {
-		if n == len(buf) {
+		if len(dst) == longestItem {
 			break
 		}
 		if !k.digitsOnly() {
-			buf[n] = lower[c]
-			n++
+			dst = append(dst, lower[c])
 		} else if class[c] == isDigit {
-			buf[n] = c
-			n++
+			dst = append(dst, c)
 		}
 	}
-	if k.digitsOnly() {
-		return bytes.Contains(p.digits, buf[:n])
+	return dst
+}
+
+// itemsOf is what is found in text, as comparable writes it.
+func itemsOf(t *table, text string) map[string]bool {
+	s := newScratch(t)
+	s.detect(t, text)
+	items := make(map[string]bool, len(s.spans))
+	for _, f := range s.spans {
+		var buf [longestItem]byte
+		items[string(comparable(buf[:0], s.folded.text[f.start:f.end], f.kind))] = true
 	}
-	return bytes.Contains(p.folded.text, buf[:n])
+	return items
+}
+
+// detect proves all personal data and secrets of text, into s.spans.
+func (s *scratch) detect(t *table, text string) {
+	s.folded.fold(text)
+	s.tokenise(t, inRedaction)
+	s.matchRules(t, inRedaction)
 }
 
 // findEmail proves the address around the '@' at i.

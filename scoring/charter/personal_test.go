@@ -76,6 +76,17 @@ func TestDetectorsProveWhatTheyFind(t *testing.T) {
 	}
 }
 
+func TestPasswordsAsManualsPrintThem(t *testing.T) {
+	for v, want := range map[string]bool{
+		"CorrectHorse9!": true, "P@ssw0rd2024": true, "Tr0ub4dor&3": true, "Summer2024!": true, "MyS3cur3P@ss!": true, "Qwerty123!": true,
+		"vgQoeI&c00fdi": false, "lM4zye*68z6h7": false, "x7$Tq9!bLw2": false, "AqvHNE&PMEN0D": false, "bcdfghjk1!X": false, "": false,
+	} {
+		if got := dictionaryLike([]byte(v)); got != want {
+			t.Errorf("dictionaryLike(%q) = %v", v, got)
+		}
+	}
+}
+
 func TestFindingsOfOneKindAreBounded(t *testing.T) {
 	var a quorum.Assessment
 	New().AssessReply(&a, strings.Repeat("Call 512-594-4600. ", 100), "")

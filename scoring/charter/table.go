@@ -25,6 +25,7 @@ type scope uint8
 const (
 	inReply scope = 1 << iota
 	inPrompt
+	inRedaction // what code finds, in any text
 )
 
 // A rule is one entry of the table, compiled. A fact is a rule without
@@ -216,6 +217,7 @@ func (p *parser) line(verb string, args []string) (err error) {
 		p.rule.Why = strings.Join(args, " ")
 	case "detect":
 		p.rule.detector = args[0]
+		p.rule.scope |= inRedaction
 		p.byDetector[args[0]] = len(p.rules) - 1
 	case "match":
 		err = p.pattern(args, len(p.rules)-1)

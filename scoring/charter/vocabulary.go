@@ -1,6 +1,9 @@
 package charter
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // A wordID names a word of the rule table.
 type wordID uint16
@@ -21,7 +24,19 @@ type vocabulary struct {
 	means []wordID // of words, themselves; then of slips
 	slots []wordID
 	shift uint // leaves as many bits of a hash as number the slots
+
+	single  [256]wordID // words of one byte
+	strokes *strokes    // words with i or l
 }
+
+// strokes finds words in which an i cannot be told from an l. Of several that
+// look alike then, the first is found.
+type strokes struct {
+	written vocabulary // the words with 1 for both
+	ids     []wordID   // by those
+}
+
+func (s *strokes) lookup(w []byte) wordID { return s.ids[s.written.lookup(w)] }
 
 // A slip is a common misspelling of a word.
 type slip struct {
@@ -44,8 +59,37 @@ func keyOf(w []byte) (k key) {
 
 func newVocabulary() *vocabulary { return &vocabulary{words: make([]string, firstWord)} }
 
-// seal builds the slots once all words are in.
+// seal builds what words are found by, once all are in.
 func (v *vocabulary) seal() {
+	v.index()
+	v.strokes = &strokes{written: *newVocabulary(), ids: make([]wordID, firstWord)}
+	seen := map[string]bool{}
+	for id := int(firstWord); id < len(v.words); id++ {
+		if w := []byte(v.words[id]); bytes.ContainsAny(w, "il") {
+			for i, c := range w {
+				if c == 'i' || c == 'l' {
+					w[i] = '1'
+				}
+			}
+			if as := string(w); !seen[as] {
+				seen[as] = true
+				v.strokes.written.words = append(v.strokes.written.words, as)
+				v.strokes.ids = append(v.strokes.ids, wordID(id))
+			}
+		}
+	}
+	v.strokes.written.index()
+	for c := range v.single {
+		if class[c] == isDigit {
+			v.single[c] = numberWord
+		} else {
+			v.single[c] = v.lookup([]byte{lower[c]})
+		}
+	}
+}
+
+// index builds the slots.
+func (v *vocabulary) index() {
 	size := 64
 	v.shift = 64 - 6
 	for size < 4*(len(v.words)+len(v.slips)) {
