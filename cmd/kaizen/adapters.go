@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 
@@ -20,7 +21,7 @@ type adapter interface {
 
 // newAdapter makes the adapter of the provider that c names.
 func newAdapter(c *CompanionConfig) (adapter, error) {
-	key := func() string { return c.Key.Reveal() }
+	key := func(context.Context) (string, error) { return c.Key.Reveal(), nil }
 	up := upstream.Config{Origin: c.Endpoint, MaxIdle: c.InFlight, MaxBody: maxReplyBytes}
 	switch c.Provider {
 	case "kaizen":
