@@ -7,6 +7,7 @@ import (
 	"github.com/kaizen-os/deliberation/fanout"
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/scoring"
+	"github.com/kaizen-os/deliberation/scoring/form"
 )
 
 // A sitting is one deliberation while its panel is heard. It belongs to the
@@ -18,6 +19,7 @@ type sitting struct {
 	policy  *quorum.Policy
 	scorer  *scoring.Scorer
 	sheet   *scoring.Sheet
+	form    *form.Form // what replies must look like; nil for any
 	round   *fanout.Round
 	begun   time.Time // when the panel was asked
 	q       quorum.Question
