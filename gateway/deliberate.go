@@ -26,6 +26,7 @@ type asking struct {
 	form     *form.Form // what replies must look like; nil for any
 	deadline time.Duration
 	received time.Time
+	watch    *watch // who is told how it goes; nil for nobody
 }
 
 // An outcome is a deliberation whose proof is durable.
@@ -64,6 +65,7 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 	defer span.End()
 	shadows := g.askShadows(ctx, s)
 	s.round = g.fan.Ask(ctx, a.d, s.panel.lines, g.running(ctx, s, g.reading(ctx, s.sheet)))
+	a.watch.asked(s, a.deadline)
 	end := s.listen(ctx)
 	after := g.cut(s, end, shadows)
 
@@ -114,7 +116,7 @@ func unrecorded(id string, cause error) error {
 // the replies tell.
 func (g *Gateway) sit(view *view, a *asking) *sitting {
 	st := g.book.State()
-	s := &sitting{d: a.d, policy: st.Policy, scorer: g.scorer, form: a.form, twice: a.further.rounds > 1}
+	s := &sitting{d: a.d, policy: st.Policy, scorer: g.scorer, form: a.form, watch: a.watch, twice: a.further.rounds > 1}
 	s.panel = seat(st, view.lines, a.d, a.limits)
 	s.q = quorum.Question{Tier: a.d.Tier, Kind: a.d.Kind, Options: len(a.d.Options), Operation: a.d.Operation != ""}
 	if s.q.Kind == quorum.Auto {
@@ -160,6 +162,10 @@ func (g *Gateway) refusePrompt(ctx context.Context, a *asking, prompt *quorum.As
 
 // cut ends the listening: what becomes of the calls still out.
 func (g *Gateway) cut(s *sitting, end heard, shadows *shadowRound) *aftermath {
+	if end == heardGone && shadows != nil {
+		shadows.round.Cancel() // nobody is asked on behalf of a client that has left
+		shadows = nil
+	}
 	m := newAftermath(g, s, shadows)
 	switch {
 	case end == heardDeadline, end == heardEnough && s.policy.Observed(s.d.ID):

@@ -15,8 +15,10 @@ import (
 
 // The routes that are shaped like a provider's.
 const (
-	chatPath   = "/v1/chat/completions"
-	modelsPath = "/v1/models"
+	chatPath      = "/v1/chat/completions"
+	responsesPath = "/v1/responses"
+	messagesPath  = "/v1/messages"
+	modelsPath    = "/v1/models"
 )
 
 // What every answer and error of a deliberation says about it, whatever its form.
@@ -32,17 +34,30 @@ type dialect struct {
 	decode    func(a *wire.Ask, body []byte, lim *wire.Limits) error
 	tell      func(t *wire.Told, dst []byte) []byte
 	fail      func(dst []byte, e *wire.Error, status int) []byte
-	requestID string // the header that its clients look for a request's name in
-	callID    string // what the ids of its tool calls begin with
+	events    func(t *wire.Told) [][]byte              // tell, as a stream
+	broken    func(e *wire.Error, status int) [][]byte // fail, as a stream ends with it
+	requestID string                                   // the header that its clients look for a request's name in
+	callID    string                                   // what the ids of its tool calls begin with
 }
 
-var chat = &dialect{decode: (*wire.Ask).DecodeChat, tell: (*wire.Told).AppendChat, fail: failOpenAI, requestID: "X-Request-Id", callID: "call_"}
+var (
+	chat = &dialect{decode: (*wire.Ask).DecodeChat, tell: (*wire.Told).AppendChat, fail: failOpenAI,
+		events: (*wire.Told).ChatEvents, broken: breakChat, requestID: "X-Request-Id", callID: "call_"}
+	responses = &dialect{decode: (*wire.Ask).DecodeResponses, tell: (*wire.Told).AppendResponse, fail: failOpenAI,
+		events: (*wire.Told).ResponseEvents, broken: breakResponses, requestID: "X-Request-Id", callID: "call_"}
+	messages = &dialect{decode: (*wire.Ask).DecodeMessages, tell: (*wire.Told).AppendMessage, fail: failAnthropic,
+		events: (*wire.Told).MessageEvents, broken: breakMessages, requestID: "Request-Id", callID: "toolu_"}
+)
 
 // dialectOf is the dialect of the route at path; nil for our own.
 func dialectOf(path []byte) *dialect {
 	switch p := string(path); {
 	case p == chatPath, p == modelsPath, strings.HasPrefix(p, modelsPath+"/"):
 		return chat
+	case p == responsesPath:
+		return responses
+	case p == messagesPath:
+		return messages
 	}
 	return nil
 }
@@ -61,11 +76,48 @@ func failOpenAI(dst []byte, e *wire.Error, status int) []byte {
 	case status == fasthttp.StatusTooManyRequests:
 		kind = "rate_limit_error"
 	}
-	code := e.Code
+	return e.AppendOpenAI(dst, kind, openAICode(e.Code))
+}
+
+func openAICode(code wire.Code) string {
 	if code == wire.PromptRefused {
-		code = "content_policy_violation"
+		return "content_policy_violation"
 	}
-	return e.AppendOpenAI(dst, kind, string(code))
+	return string(code)
+}
+
+func breakChat(e *wire.Error, status int) [][]byte { return wire.ChatError(failOpenAI(nil, e, status)) }
+
+func breakMessages(e *wire.Error, status int) [][]byte {
+	return wire.MessageError(failAnthropic(nil, e, status))
+}
+
+func breakResponses(e *wire.Error, status int) [][]byte {
+	return e.ResponseError(failOpenAI(nil, e, status), openAICode(e.Code))
+}
+
+// failAnthropic is failOpenAI for Anthropic's form.
+func failAnthropic(dst []byte, e *wire.Error, status int) []byte {
+	kind := "invalid_request_error"
+	switch {
+	case e.Code == wire.Overloaded || e.Code == wire.ShuttingDown:
+		kind = "overloaded_error"
+	case status == fasthttp.StatusGatewayTimeout:
+		kind = "timeout_error"
+	case status >= 500:
+		kind = "api_error"
+	case status == fasthttp.StatusUnauthorized:
+		kind = "authentication_error"
+	case status == fasthttp.StatusForbidden:
+		kind = "permission_error"
+	case status == fasthttp.StatusNotFound:
+		kind = "not_found_error"
+	case status == fasthttp.StatusRequestEntityTooLarge:
+		kind = "request_too_large"
+	case status == fasthttp.StatusTooManyRequests:
+		kind = "rate_limit_error"
+	}
+	return e.AppendAnthropic(dst, kind)
 }
 
 // postAs serves a route that asks in a provider's form.
@@ -92,14 +144,27 @@ func (g *Gateway) postAs(form *dialect) func(*fasthttp.RequestCtx, *caller) erro
 		if err := g.admission.enter(work); err != nil {
 			return err
 		}
-		defer g.admission.leave()
-		out, cached, err := g.answer(work, a, &ask.Request)
-		if err != nil {
-			return err
+		tell := func(out *outcome, cached bool, err error) (*wire.Told, error) {
+			if err != nil {
+				return nil, err
+			}
+			t, err := g.told(form, a, out, &ask)
+			t.Verdict.Cached = cached
+			g.timed(work, t.Verdict, out, received)
+			return t, err
 		}
-		t, err := g.told(form, a, out, ask.Include)
-		t.Verdict.Cached = cached
-		g.timed(work, t.Verdict, out, received)
+		if ask.Stream {
+			return g.stream(ctx, a, &ask.Request, streaming{id: form.requestID, told: func(out *outcome, cached bool, err error) ([][]byte, error) {
+				t, err := tell(out, cached, err)
+				if err == nil {
+					return form.events(t), nil
+				}
+				f := faultOf(err)
+				return form.broken(&f.told, statusAs(&f.told, statusOf[f.told.Code])), err
+			}})
+		}
+		defer g.admission.leave()
+		t, err := tell(g.answer(work, a, &ask.Request))
 		if err != nil {
 			return err
 		}
@@ -121,8 +186,8 @@ func level(ask *wire.Ask, k *caller) {
 
 // told is an outcome as all provider-shaped routes tell it; an error where there is
 // no answer to tell.
-func (g *Gateway) told(form *dialect, a *asking, out *outcome, include wire.Include) (*wire.Told, error) {
-	status := out.verdict.Status
+func (g *Gateway) told(form *dialect, a *asking, out *outcome, ask *wire.Ask) (*wire.Told, error) {
+	status, include := out.verdict.Status, ask.Include
 	if status == quorum.Inquorate {
 		include |= wire.IncludeBallots // each companion's reason
 	}
@@ -135,7 +200,7 @@ func (g *Gateway) told(form *dialect, a *asking, out *outcome, include wire.Incl
 		return &wire.Told{Verdict: v}, &fault{told: wire.Error{Code: wire.Pending, DeliberationID: v.ID, Verdict: v,
 			Message: "carried, and waits for a steward to sign; look at /v1/deliberations/" + v.ID}}
 	}
-	t := &wire.Told{ID: strings.TrimPrefix(v.ID, "dlb_"), Created: time.Now().Unix(), Model: wire.ModelPrefix + out.proof.Tier.String(), Text: v.Answer, Verdict: v}
+	t := &wire.Told{ID: strings.TrimPrefix(v.ID, "dlb_"), Created: time.Now().Unix(), Model: wire.ModelPrefix + out.proof.Tier.String(), Text: v.Answer, Verdict: v, Asked: ask}
 	made := a.d.Generation
 	if made == nil {
 		return t, nil

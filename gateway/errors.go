@@ -81,15 +81,21 @@ func (g *Gateway) status(f *fault) int {
 	return status
 }
 
+// statusAs is a status as the provider-shaped routes give it.
+func statusAs(e *wire.Error, status int) int {
+	if e.Code == wire.PromptRefused {
+		return fasthttp.StatusBadRequest // there, 403 says something about the key
+	}
+	return status
+}
+
 // fail answers ctx with err, in the form of the route.
 func (g *Gateway) fail(ctx *fasthttp.RequestCtx, err error) {
 	f := faultOf(err)
 	status := g.status(f)
 	h := &ctx.Response.Header
 	if dialect := dialectOf(ctx.Path()); dialect != nil {
-		if f.told.Code == wire.PromptRefused {
-			status = fasthttp.StatusBadRequest // there, 403 says something about the key
-		}
+		status = statusAs(&f.told, status)
 		ctx.SetBody(dialect.fail(nil, &f.told, status))
 	} else {
 		ctx.SetBody(f.told.AppendTo(nil))

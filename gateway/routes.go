@@ -25,6 +25,8 @@ func (g *Gateway) routes() fasthttp.RequestHandler {
 
 	r.POST("/v1/deliberate", g.keyed("/v1/deliberate", g.postDeliberate))
 	r.POST(chatPath, g.keyed(chatPath, g.postAs(chat)))
+	r.POST(responsesPath, g.keyed(responsesPath, g.postAs(responses)))
+	r.POST(messagesPath, g.keyed(messagesPath, g.postAs(messages)))
 	r.GET(modelsPath, g.keyed(modelsPath, g.getModels))
 	r.GET(modelsPath+"/{id:*}", g.keyed(modelsPath+"/{id}", g.getModel))
 	r.GET("/v1/deliberations", g.keyed("/v1/deliberations", g.listDeliberations))
@@ -75,7 +77,20 @@ func (g *Gateway) traced(route string, handle func(*fasthttp.RequestCtx) error) 
 			if thrown := recover(); thrown != nil {
 				g.panicked(ctx, thrown)
 			}
-			g.telemetry.served(ctx, span, labels, time.Since(received))
+			g.telemetry.announce(ctx, span)
+			served := g.telemetry.served(ctx, span, labels, received)
+			if v, ok := ctx.UserValue(streamKey).(streamValue); ok {
+				// It is read when this has returned, and served when it has been.
+				v.s.ended = func(how int) {
+					if how == endFailed {
+						g.status(faultOf(v.s.failed)) // which logs what only the log is told
+					}
+					g.telemetry.streamed(how)
+					served()
+				}
+				return
+			}
+			served()
 		}()
 		if err := handle(ctx); err != nil {
 			g.fail(ctx, err)
@@ -112,6 +127,18 @@ func (g *Gateway) postDeliberate(ctx *fasthttp.RequestCtx, k *caller) error {
 	work := g.telemetry.context(ctx)
 	if err := g.admission.enter(work); err != nil {
 		return err
+	}
+	if wantsEvents(ctx) {
+		return g.stream(ctx, a, &req, streaming{native: true, told: func(out *outcome, cached bool, err error) ([][]byte, error) {
+			if err != nil {
+				f := faultOf(err)
+				return f.told.Events(), err
+			}
+			body := g.respond(out, req.Include)
+			body.Cached = cached
+			g.timed(work, body, out, received)
+			return body.Events(), nil
+		}})
 	}
 	defer g.admission.leave()
 

@@ -27,6 +27,8 @@ type sitting struct {
 	in      []bool
 	waited  time.Duration // from begun to the last reply that was listened to
 	twice   bool          // a second round may follow
+	watch   *watch        // who is told how it goes; nil for nobody
+	left    bool          // the client has left meanwhile
 }
 
 // Why listening ended.
@@ -36,6 +38,7 @@ const (
 	heardAll heard = iota
 	heardEnough
 	heardDeadline
+	heardGone // the client has left: what is out is not waited for
 )
 
 // listen takes replies as they come until all are in, the outcome is fixed (or
@@ -52,6 +55,7 @@ func (s *sitting) listen(ctx context.Context) heard {
 				return heardAll
 			}
 			s.take(seat)
+			s.watch.ballot(s, seat)
 			if s.d.Wait == quorum.WaitAll {
 				continue
 			}
@@ -68,6 +72,9 @@ func (s *sitting) listen(ctx context.Context) heard {
 			return heardEnough
 		case <-ctx.Done():
 			s.waited = time.Since(s.begun)
+			if s.left = context.Cause(ctx) == errLeft; s.left {
+				return heardGone
+			}
 			return heardDeadline
 		}
 	}
@@ -125,6 +132,8 @@ func (s *sitting) decide(suspended func(quorum.CompanionID) bool) {
 		s.cast(i, kind)
 		if b := &s.panel.ballots[i]; b.Outcome == quorum.OK && b.Reason == "" && suspended(b.Companion) {
 			b.Reason = quorum.ReasonSuspended
+		} else if s.left && b.Outcome == quorum.Unneeded {
+			b.Reason = quorum.ReasonLeft
 		}
 	}
 	s.scorer.Compare(s.policy, &s.q, s.sheet, s.panel.ballots)

@@ -13,6 +13,7 @@ type Ask struct {
 	Request
 	Auto         bool // the client leaves the tier to the gateway
 	Stream       bool
+	Metadata     []byte // the client's own labels as JSON, where they are told back
 	StreamUsage  bool   // OpenAI's chat completions: one more chunk, of the usage
 	instructions string // OpenAI's responses: a system message before all others
 }
@@ -202,17 +203,24 @@ func (a *Ask) seed(d *decoder) {
 	a.Generation.Seeded = len(d.found) == before
 }
 
-// labels reads an object of strings that is taken and passed on to nobody.
-func (d *decoder) labels() {
+// labels reads an object of strings, which is passed on to nobody.
+func (d *decoder) labels() []byte {
 	if d.syntax != nil || !d.kind('{', "an object of strings") {
-		return
+		return nil
 	}
 	d.end()
+	out := []byte{'{'}
 	for d.syntax == nil && d.json.PeekKind() != '}' {
-		d.value()
-		if d.syntax == nil && d.kind('"', "a string") {
-			d.skip()
+		if len(out) > 1 {
+			out = append(out, ',')
 		}
+		out = append(append(out, d.value()...), ':')
+		if d.syntax != nil || !d.kind('"', "a string") {
+			out = append(out, `""`...)
+			continue
+		}
+		out = append(out, d.value()...)
 	}
 	d.end()
+	return append(out, '}')
 }

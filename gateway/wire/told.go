@@ -12,6 +12,7 @@ type Told struct {
 	Calls   []ToolCall
 	Stopped string        // the stop sequence that Text was cut at, or ""
 	Verdict *Deliberation // what stands beside the answer
+	Asked   *Ask
 }
 
 // appendVerdict appends the object "kaizen": what the standard body has no place
