@@ -397,9 +397,7 @@ func TestStreamOfWhatIsNotDurable(t *testing.T) {
 			t.Errorf("%s: %+v", path, events)
 		}
 		within(t, "word of the failure", fatal)
-		if got := r.streams(t); got["failed"] != 1 {
-			t.Errorf("streams %v", got)
-		}
+		r.counted(t, "failed")
 		if !strings.Contains(r.logs.String(), "request failed") {
 			t.Error("nothing of it in the log")
 		}
@@ -460,9 +458,7 @@ func TestStreamClientLeaves(t *testing.T) {
 			if b := p.Ballots[1]; b.Outcome != quorum.Unneeded || b.Reason != quorum.ReasonLeft || b.Attempts != 1 {
 				t.Errorf("%+v", b)
 			}
-			if got := r.streams(t); got["left"] != 1 || got["told"] != 0 {
-				t.Errorf("streams %v", got)
-			}
+			r.counted(t, "left")
 		})
 	}
 }
@@ -493,6 +489,20 @@ func (r *rig) streams(t testing.TB) map[string]int64 {
 	return out
 }
 
+// counted waits for the first stream to be counted, which is when the server has
+// done with it, and wants it to have ended so.
+func (r *rig) counted(t testing.TB, how string) {
+	t.Helper()
+	got := r.streams(t)
+	for len(got) == 0 {
+		within(t, "a moment", time.After(time.Millisecond))
+		got = r.streams(t)
+	}
+	if len(got) != 1 || got[how] != 1 {
+		t.Errorf("streams %v, want one that was %s", got, how)
+	}
+}
+
 // A client that leaves takes nothing from others who wait for the same answer.
 func TestStreamSharedAnswerOutlivesItsClient(t *testing.T) {
 	r := start(t, setup{panel: panelOf(t, held, held), heartbeat: 5 * time.Millisecond})
@@ -501,9 +511,7 @@ func TestStreamSharedAnswerOutlivesItsClient(t *testing.T) {
 	s.until("asked")
 	first, second := r.panel[0].next(t), r.panel[1].next(t)
 	s.stop()
-	for r.streams(t)["left"] == 0 {
-		within(t, "a moment", time.After(time.Millisecond))
-	}
+	r.counted(t, "left")
 	waiting := r.posting(body)
 	first.says("391")
 	second.says("391")
@@ -577,9 +585,7 @@ func TestStreamTelemetry(t *testing.T) {
 	for named() == 0 {
 		within(t, "a moment", time.After(time.Millisecond))
 	}
-	if got := r.streams(t); got["told"] != 1 {
-		t.Errorf("streams %v", got)
-	}
+	r.counted(t, "told")
 	if strings.Contains(r.logs.String(), "zanzibar") {
 		t.Errorf("in the log: %s", r.logs)
 	}
