@@ -53,9 +53,10 @@ var rules = []rule{
 	{"fanout/oauth", "fanout/upstream", "golang.org/x/oauth2"},
 	{"fanout/judge", "quorum fanout/upstream", json},
 
-	{"scoring", "quorum scoring/charter scoring/answer", otel},
+	{"scoring", "quorum scoring/charter scoring/answer scoring/form", otel},
 	{"scoring/charter", "quorum", text},
 	{"scoring/answer", "quorum", text + " " + json},
+	{"scoring/form", "quorum", json + " github.com/santhosh-tekuri/jsonschema/v6"},
 	{"scoring/grade", "quorum scoring/answer", text},
 	{"scoring/run", "", "golang.org/x/sys/unix"}, // the one of scoring that reaches outside the process
 
