@@ -61,10 +61,11 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 	}
 
 	s := g.sit(view, a)
+	s.judging = g.newJudging(ctx, s.jury, a.d, true)
 	ctx, span := g.telemetry.workflow(ctx, a.d)
 	defer span.End()
 	shadows := g.askShadows(ctx, s)
-	s.round = g.fan.Ask(ctx, a.d, s.panel.lines, g.running(ctx, s, g.reading(ctx, s.sheet)))
+	s.round = g.fan.Ask(ctx, a.d, s.panel.lines, g.running(ctx, s, g.reading(ctx, s.sheet, s.judging)))
 	a.watch.asked(s, a.deadline)
 	end := s.listen(ctx)
 	after := g.cut(s, end, shadows)
@@ -92,16 +93,20 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 	return out, nil
 }
 
-// reading is what becomes of each reply as it arrives: it is read onto sheet, in
-// its companion's goroutine, under a span where the request has spans.
-func (g *Gateway) reading(ctx context.Context, sheet *scoring.Sheet) func(seat int, r *quorum.Reply) {
+// reading is what becomes of each reply as it arrives: it is read onto sheet and
+// judged, in its companion's goroutine, under a span where the request has spans.
+func (g *Gateway) reading(ctx context.Context, sheet *scoring.Sheet, judging *judging) func(seat int, r *quorum.Reply) {
 	if !g.telemetry.sampled(ctx) {
-		return func(seat int, r *quorum.Reply) { g.scorer.Read(sheet, seat, r) }
+		return func(seat int, r *quorum.Reply) {
+			g.scorer.Read(sheet, seat, r)
+			judging.reply(ctx, sheet, seat, r)
+		}
 	}
 	return func(seat int, r *quorum.Reply) {
-		_, span := g.telemetry.start(ctx, "score", attribute.String("kaizen.companion", string(r.Companion)))
+		ctx, span := g.telemetry.start(ctx, "score", attribute.String("kaizen.companion", string(r.Companion)))
 		defer span.End()
 		g.scorer.Read(sheet, seat, r)
+		judging.reply(ctx, sheet, seat, r)
 	}
 }
 
@@ -116,7 +121,7 @@ func unrecorded(id string, cause error) error {
 // the replies tell.
 func (g *Gateway) sit(view *view, a *asking) *sitting {
 	st := g.book.State()
-	s := &sitting{d: a.d, policy: st.Policy, scorer: g.scorer, form: a.form, watch: a.watch, twice: a.further.rounds > 1}
+	s := &sitting{d: a.d, policy: st.Policy, scorer: g.scorer, form: a.form, jury: view.jury, watch: a.watch, twice: a.further.rounds > 1}
 	s.panel = seat(st, view.lines, a.d, a.limits)
 	s.q = quorum.Question{Tier: a.d.Tier, Kind: a.d.Kind, Options: len(a.d.Options), Operation: a.d.Operation != ""}
 	if s.q.Kind == quorum.Auto {
@@ -169,9 +174,11 @@ func (g *Gateway) cut(s *sitting, end heard, shadows *shadowRound) *aftermath {
 	m := newAftermath(g, s, shadows)
 	switch {
 	case end == heardDeadline, end == heardEnough && s.policy.Observed(s.d.ID):
+		s.judging.linger()
 		m.listenOn()
 	default:
 		s.round.Cancel()
+		s.judging.stop()
 	}
 	m.begin()
 	return m
@@ -242,6 +249,9 @@ func (g *Gateway) admitted(req *wire.Request, k *caller, received time.Time) (*a
 	d := &quorum.Deliberation{
 		ID: newID(), Client: k.Name, Prompt: req.Prompt, Tier: tier, Chamber: req.Context.Chamber, Cycle: req.Context.Cycle,
 		Topic: req.Context.Topic, Kind: kind, Options: req.Options, Operation: req.Operation, Wait: wait,
+	}
+	if err := errors.Join(g.impersonal("context.topic", d.Topic), g.impersonal("operation", d.Operation), g.impersonal("context.cycle", d.Cycle)); err != nil {
+		return nil, err
 	}
 	if d.Cycle == "" {
 		d.Cycle = policy.Cycle

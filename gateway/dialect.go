@@ -159,8 +159,8 @@ func (g *Gateway) postAs(form *dialect) func(*fasthttp.RequestCtx, *caller) erro
 				if err == nil {
 					return form.events(t), nil
 				}
-				f := faultOf(err)
-				return form.broken(&f.told, statusAs(&f.told, statusOf[f.told.Code])), err
+				told := g.redacted(faultOf(err).told)
+				return form.broken(&told, statusAs(&told, statusOf[told.Code])), err
 			}})
 		}
 		defer g.admission.leave()

@@ -93,12 +93,12 @@ func statusAs(e *wire.Error, status int) int {
 func (g *Gateway) fail(ctx *fasthttp.RequestCtx, err error) {
 	f := faultOf(err)
 	status := g.status(f)
-	h := &ctx.Response.Header
+	h, told := &ctx.Response.Header, g.redacted(f.told)
 	if dialect := dialectOf(ctx.Path()); dialect != nil {
-		status = statusAs(&f.told, status)
-		ctx.SetBody(dialect.fail(nil, &f.told, status))
+		status = statusAs(&told, status)
+		ctx.SetBody(dialect.fail(nil, &told, status))
 	} else {
-		ctx.SetBody(f.told.AppendTo(nil))
+		ctx.SetBody(told.AppendTo(nil))
 	}
 	ctx.SetStatusCode(status)
 	ctx.SetContentType(contentJSON)

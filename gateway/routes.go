@@ -14,7 +14,7 @@ import (
 
 // routes lists each path beside its handler. Keyed handlers are called with the
 // client whose key came with the request; open ones with nobody.
-func (g *Gateway) routes() fasthttp.RequestHandler {
+func (g *Gateway) routes() *router.Router {
 	r := router.New()
 	r.RedirectTrailingSlash, r.RedirectFixedPath, r.HandleOPTIONS = false, false, false
 	r.NotFound = func(ctx *fasthttp.RequestCtx) { g.fail(ctx, refuse(wire.NotFound, "there is nothing at this path")) }
@@ -40,6 +40,8 @@ func (g *Gateway) routes() fasthttp.RequestHandler {
 	r.POST(calibrationPath, g.keyed(calibrationPath, g.postCalibration))
 	r.GET(calibrationPath+"/{id}/receipt", g.keyed(calibrationPath+"/{id}/receipt", g.getCalibrationReceipt))
 
+	r.POST(mcpPath, g.keyed(mcpPath, g.postMCP))
+
 	r.GET("/ledger/checkpoint", g.open("/ledger/checkpoint", g.getCheckpoint))
 	r.GET("/ledger/key", g.open("/ledger/key", g.getLedgerKey))
 	r.GET("/ledger/tile/{path:*}", g.open("/ledger/tile", g.getTile))
@@ -48,7 +50,7 @@ func (g *Gateway) routes() fasthttp.RequestHandler {
 	r.GET("/charter", g.open("/charter", g.getCharter))
 	r.GET("/health", g.open("/health", g.getHealth))
 	r.GET("/ready", g.open("/ready", g.getReady))
-	return r.Handler
+	return r
 }
 
 // keyed wraps a handler that needs to know who asks.
@@ -131,8 +133,8 @@ func (g *Gateway) postDeliberate(ctx *fasthttp.RequestCtx, k *caller) error {
 	if wantsEvents(ctx) {
 		return g.stream(ctx, a, &req, streaming{native: true, told: func(out *outcome, cached bool, err error) ([][]byte, error) {
 			if err != nil {
-				f := faultOf(err)
-				return f.told.Events(), err
+				told := g.redacted(faultOf(err).told)
+				return told.Events(), err
 			}
 			body := g.respond(out, req.Include)
 			body.Cached = cached

@@ -40,9 +40,11 @@ func (f *sequel) holdSecond(ctx context.Context) quorum.Outcome {
 		r.ballots[i] = f.course.First[seat]
 		r.ballots[i].Outcome, r.ballots[i].Counted = quorum.Unneeded, false
 	}
-	r.round = f.g.fan.Ask(ctx, asked, lines, f.g.reading(ctx, r.sheet))
+	r.judging = f.g.newJudging(ctx, f.s.jury, f.s.d, true)
+	r.round = f.g.fan.Ask(ctx, asked, lines, f.g.reading(ctx, r.sheet, r.judging))
 	r.listen(ctx, begun)
 	r.round.Cancel()
+	r.judging.stop()
 	f.second.WaitMicros = time.Since(begun).Microseconds()
 	for i, seat := range seats {
 		reply := r.round.Reply(i)
@@ -97,6 +99,7 @@ type again struct {
 	read    *quorum.Deliberation
 	sheet   *scoring.Sheet
 	round   *fanout.Round
+	judging *judging
 	ballots []quorum.Ballot // as they come in, to know when the quorum is met
 }
 
@@ -120,6 +123,7 @@ func (r *again) listen(ctx context.Context, begun time.Time) {
 				graceOver = over.C
 			}
 		case <-graceOver:
+			r.judging.gather(ctx, r.round, func(i int) bool { return r.ballots[i].Outcome != quorum.Unneeded }, r.cast)
 			return
 		case <-ctx.Done():
 			return
@@ -131,7 +135,7 @@ func (r *again) listen(ctx context.Context, begun time.Time) {
 func (r *again) cast(i int) {
 	b, reply := &r.ballots[i], r.round.Reply(i)
 	b.Outcome, b.Reason = reply.Outcome, reply.Reason
-	b.Key, b.Stance, b.Abstained, b.Scored, b.Score = "", quorum.NoStance, false, false, 0
+	b.Key, b.Stance, b.Abstained, b.Scored, b.Score, b.Judged = "", quorum.NoStance, false, false, 0, ""
 	if reply.Outcome == quorum.OK {
 		r.f.g.scorer.Cast(b, r.sheet, i, r.read.Kind, reply)
 	}
@@ -145,7 +149,7 @@ func (r *again) cast(i int) {
 func (r *again) testimony(i int, show []quorum.Quote) (s quorum.SecondBallot, w said) {
 	r.cast(i)
 	b, reply := &r.ballots[i], r.round.Reply(i)
-	s = quorum.SecondBallot{Outcome: b.Outcome, Reason: b.Reason, Scored: b.Scored, Score: b.Score, Stance: b.Stance, Abstained: b.Abstained,
+	s = quorum.SecondBallot{Outcome: b.Outcome, Reason: b.Reason, Scored: b.Scored, Score: b.Score, Judged: b.Judged, Stance: b.Stance, Abstained: b.Abstained,
 		Key: b.Key, Stands: -1, Position: -1, LatencyMicros: reply.Latency.Microseconds(), Attempts: int64(reply.Attempts), Usage: reply.Usage}
 	if reply.Outcome != quorum.OK {
 		return s, w

@@ -20,6 +20,8 @@ type sitting struct {
 	scorer  *scoring.Scorer
 	sheet   *scoring.Sheet
 	form    *form.Form // what replies must look like; nil for any
+	jury    *jury
+	judging *judging // of the first round
 	round   *fanout.Round
 	begun   time.Time // when the panel was asked
 	q       quorum.Question
@@ -68,6 +70,7 @@ func (s *sitting) listen(ctx context.Context) heard {
 				defer over.Stop()
 			}
 		case <-graceOver:
+			s.judging.gather(ctx, s.round, func(seat int) bool { return s.in[seat] }, s.take)
 			s.waited = time.Since(s.begun)
 			return heardEnough
 		case <-ctx.Done():
@@ -96,7 +99,7 @@ func (s *sitting) take(seat int) {
 func (s *sitting) cast(seat int, kind quorum.Kind) {
 	b, r := &s.panel.ballots[seat], s.round.Reply(seat)
 	b.Outcome, b.Reason = r.Outcome, r.Reason
-	b.Key, b.Stance, b.Abstained, b.Scored, b.Score = "", quorum.NoStance, false, false, 0
+	b.Key, b.Stance, b.Abstained, b.Scored, b.Score, b.Judged = "", quorum.NoStance, false, false, 0, ""
 	if r.Outcome == quorum.OK {
 		s.scorer.Cast(b, s.sheet, seat, kind, r)
 	}

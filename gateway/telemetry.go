@@ -36,6 +36,9 @@ type telemetry struct {
 	agreement     metric.Float64Histogram
 	runs          metric.Float64Histogram
 	streams       metric.Int64Counter
+	judgeRequests metric.Int64Counter
+	judgeDuration metric.Float64Histogram
+	unjudged      metric.Int64Counter
 
 	byTier    [5][]metric.RecordOption
 	byVerdict [7][5][]metric.AddOption
@@ -81,7 +84,7 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, g *Gateway) (*telemet
 		meter = metricnoop.Meter{}
 	}
 	t := &telemetry{tracer: tracer}
-	var errs [9]error
+	var errs [12]error
 	t.requests, errs[0] = meter.Float64Histogram("http.server.request.duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of HTTP server requests."), metric.WithExplicitBucketBoundaries(requestBuckets...))
 	t.gatewayTime, errs[1] = meter.Float64Histogram("kaizen.overhead", metric.WithUnit("s"),
@@ -96,10 +99,14 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, g *Gateway) (*telemet
 		metric.WithDescription("Companions that can be reached beyond what a tier's quorum needs; -1 when it cannot be had."))
 	t.runs, errs[6] = meter.Float64Histogram("kaizen.run.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time of running a companion's code, the wait for a turn included."), metric.WithExplicitBucketBoundaries(requestBuckets...))
-	t.streams, errs[8] = meter.Int64Counter("kaizen.streams", metric.WithDescription("Streamed responses by how they ended: told, failed, or left by their client."))
+	t.streams, errs[11] = meter.Int64Counter("kaizen.streams", metric.WithDescription("Streamed responses by how they ended: told, failed, or left by their client."))
 	for how, name := range endNames {
 		t.byEnd[how] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("kaizen.end", name)))}
 	}
+	t.judgeRequests, errs[8] = meter.Int64Counter("kaizen.judge.requests", metric.WithDescription("Opinions that external judges were asked for, by how that ended; cached: without a call."))
+	t.judgeDuration, errs[9] = meter.Float64Histogram("kaizen.judge.duration", metric.WithUnit("s"),
+		metric.WithDescription("Time of asking an external judge, waits and a retry included."), metric.WithExplicitBucketBoundaries(requestBuckets...))
+	t.unjudged, errs[10] = meter.Int64Counter("kaizen.judge.unjudged", metric.WithDescription("Replies that an external judge should have judged and did not, by why."))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("gateway instruments: %w", err)
 	}
@@ -151,7 +158,12 @@ func (t *telemetry) route(path string) *routeLabels {
 // carrier lets the propagator read a request's headers.
 type carrier struct{ h *fasthttp.RequestHeader }
 
-func (c carrier) Get(key string) string { return string(c.h.Peek(key)) }
+func (c carrier) Get(key string) string {
+	if key == "tracestate" {
+		return "" // words of the caller's own, which would stand in every span
+	}
+	return string(c.h.Peek(key))
+}
 func (c carrier) Set(key, value string) { c.h.Set(key, value) }
 func (c carrier) Keys() []string        { return nil } // the propagator asks by name
 
@@ -239,6 +251,14 @@ func (t *telemetry) start(ctx context.Context, name string, attrs ...attribute.K
 		return ctx, tracenoop.Span{}
 	}
 	return t.tracer.Start(ctx, name, trace.WithAttributes(attrs...))
+}
+
+// client starts the span of a call to somebody outside.
+func (t *telemetry) client(ctx context.Context, name string, attrs ...attribute.KeyValue) (context.Context, trace.Span) {
+	if !t.sampled(ctx) {
+		return ctx, tracenoop.Span{}
+	}
+	return t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...))
 }
 
 // timed runs do under an internal span.

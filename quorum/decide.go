@@ -7,6 +7,7 @@ const (
 	ReasonFloor     = "below the tier's floor"
 	ReasonCharter   = "below the tier's charter minimum"
 	ReasonUnscored  = "no charter score"
+	ReasonUnjudged  = "unjudged" // at the critical tier: an external judge has no opinion of it
 	ReasonNoAnswer  = "no answer found"
 	ReasonAmbiguous = "several different answers"
 	ReasonSuspended = "suspended meanwhile"
@@ -50,6 +51,8 @@ func (p *Policy) Gate(q *Question, b *Ballot) {
 		b.Reason = ReasonUnscored
 	case b.Score < t.CharterMinimum:
 		b.Reason = ReasonCharter
+	case q.Tier == Critical && b.Judged.Unjudged():
+		b.Reason = ReasonUnjudged
 	case b.Abstained:
 		b.Counted = true
 	case q.Keyed() && b.Key == "":

@@ -53,6 +53,7 @@ type Reading struct {
 	unfit      string        // why it is not of the form asked for
 	result     string        // of code that was run: its key
 	unrun      string        // or why there is none
+	judged     quorum.Judged // what external judges came to
 }
 
 // NewSheet returns an empty sheet for d and a panel of so many seats.
@@ -86,7 +87,8 @@ func (s *Scorer) Release(sheet *Sheet) {
 func (rd *Reading) reset() {
 	rd.Assessment.Findings = rd.Assessment.Findings[:0]
 	rd.plain, rd.kind, rd.extracted, rd.answer = quorum.Auto, quorum.Auto, false, answer.Answer{}
-	rd.text, rd.result, rd.unrun, rd.calls, rd.unfit, rd.held = "", "", "", false, "", false
+	rd.text, rd.result, rd.unrun, rd.judged = "", "", "", ""
+	rd.calls, rd.unfit, rd.held = false, "", false
 }
 
 // Reading of one seat.
@@ -180,13 +182,13 @@ func (s *Scorer) Kind(p *quorum.Policy, sh *Sheet, in func(seat int) bool) quoru
 // score, key, stance, abstention, and why it might not count.
 func (s *Scorer) Cast(b *quorum.Ballot, sh *Sheet, seat int, kind quorum.Kind, r *quorum.Reply) {
 	rd := &sh.readings[seat]
-	b.Scored, b.Score = true, rd.Assessment.Score
+	b.Scored, b.Score, b.Judged = true, rd.Assessment.Score, rd.judged
 	if rd.unfit != "" && b.Reason == "" {
 		b.Reason = rd.unfit
 	}
 	switch {
 	case strings.TrimSpace(r.Text) == "":
-		b.Scored, b.Reason = false, quorum.ReasonEmpty
+		b.Scored, b.Judged, b.Reason = false, "", quorum.ReasonEmpty
 	case rd.unfit != "":
 	case kind.Closed():
 		rd.extract(sh.d, kind, r)

@@ -9,14 +9,14 @@ import "math/bits"
 // at; so the work is bounded by the pattern's span however many ways there are
 // to match it.
 func (p *pattern) at(tokens []token, a int) (first, last int, ok bool) {
-	sentence := tokens[a].sentence
+	lastSentence := tokens[a].sentence + p.across
 	last = a
 	if reach := uint64(1); p.anchor+1 < len(p.parts) {
 		for _, part := range p.parts[p.anchor+1:] {
 			var next uint64
 			for at := smear(reach, part.gap); at != 0; at &= at - 1 {
 				i := bits.TrailingZeros64(at)
-				if a+i >= len(tokens) || tokens[a+i].sentence != sentence {
+				if a+i >= len(tokens) || tokens[a+i].sentence > lastSentence {
 					break
 				}
 				if part.words.has(tokens[a+i].word) {
@@ -30,13 +30,14 @@ func (p *pattern) at(tokens []token, a int) (first, last int, ok bool) {
 		}
 		last = a + bits.TrailingZeros64(reach)
 	}
+	firstSentence := tokens[last].sentence - p.across
 	first = a
 	reach := uint64(1)
 	for k := p.anchor - 1; k >= 0; k-- {
 		var next uint64
 		for at := smear(reach, p.parts[k+1].gap); at != 0; at &= at - 1 {
 			i := bits.TrailingZeros64(at)
-			if a-i < 0 || tokens[a-i].sentence != sentence {
+			if a-i < 0 || tokens[a-i].sentence < firstSentence {
 				break
 			}
 			if p.parts[k].words.has(tokens[a-i].word) {
@@ -51,7 +52,7 @@ func (p *pattern) at(tokens []token, a int) (first, last int, ok bool) {
 	if p.opening {
 		for at := reach; at != 0; at &= at - 1 {
 			i := a - bits.TrailingZeros64(at)
-			if i == 0 || tokens[i-1].sentence != sentence {
+			if i == 0 || tokens[i-1].sentence != tokens[i].sentence {
 				return i, last, true
 			}
 		}
@@ -87,6 +88,10 @@ func (s *scratch) matchRules(t *table, in scope) {
 			if !ok || s.undone(t, r, first, last) {
 				continue
 			}
+			if r.detector != "" {
+				s.announced(r.detector, int(s.tokens[last].end))
+				continue
+			}
 			if h.n == 0 {
 				s.touched = append(s.touched, p.rule)
 			}
@@ -98,20 +103,21 @@ func (s *scratch) matchRules(t *table, in scope) {
 // sentenceReach bounds how far from a match its sentence is searched.
 const sentenceReach = 40
 
-// undone reports whether the sentence around tokens first to last takes the
-// match back: it negates it, or holds one of the rule's unless patterns.
+// undone reports whether the sentence around tokens first to last, or any they
+// run over, takes the match back: it negates it, or holds one of the rule's
+// unless patterns.
 func (s *scratch) undone(t *table, r *rule, first, last int) bool {
 	if r.always && len(r.unless) == 0 {
 		return false
 	}
-	sentence := s.tokens[first].sentence
+	opens, closes := s.tokens[first].sentence, s.tokens[last].sentence
 	from, to := max(0, first-sentenceReach), min(len(s.tokens), last+1+sentenceReach)
 	for i := from; i < to; i++ {
 		tok := &s.tokens[i]
-		if tok.sentence != sentence || tok.word == unknownWord {
+		if tok.sentence < opens || tok.sentence > closes || tok.word == unknownWord {
 			continue
 		}
-		if !r.always && (i < first && t.negation.has(tok.word) || (i < first || i > last) && t.verdict.has(tok.word)) {
+		if !r.always && (i < first && t.negation.has(tok.word) || (i < first || i > last) && t.verdict.has(tok.word)) && !s.rhetorical(t, i) {
 			return true
 		}
 		for _, k := range r.unless {
@@ -120,6 +126,20 @@ func (s *scratch) undone(t *table, r *rule, first, last int) bool {
 				if _, _, ok := p.at(s.tokens, i); ok {
 					return true
 				}
+			}
+		}
+	}
+	return false
+}
+
+// rhetorical reports whether token i, a negation or a verdict, only sounds like
+// one: "isn't it clear that" says that it is.
+func (s *scratch) rhetorical(t *table, i int) bool {
+	for _, k := range t.rhetoric {
+		p := &t.patterns[k]
+		if p.parts[p.anchor].words.has(s.tokens[i].word) {
+			if _, _, ok := p.at(s.tokens, i); ok {
+				return true
 			}
 		}
 	}
