@@ -32,11 +32,11 @@ type completion struct {
 		Completion int64 `json:"completion_tokens"`
 		Total      int64 `json:"total_tokens"`
 	}
-	Kaizen verdict
+	Kaizen beside
 }
 
-// A verdict stands beside every provider's body.
-type verdict struct {
+// A beside is the verdict that stands beside every provider's body.
+type beside struct {
 	ID, Status, Value, Decision, Receipt, Code string
 	Agreement                                  float64
 	Cached                                     bool
@@ -79,7 +79,7 @@ type openAIError struct {
 		Message, Type, Code string
 		Param               *string
 	}
-	Kaizen verdict
+	Kaizen beside
 }
 
 func (resp *response) openAI(status int, kind, code string) *openAIError {

@@ -121,7 +121,7 @@ func unrecorded(id string, cause error) error {
 // the replies tell.
 func (g *Gateway) sit(view *view, a *asking) *sitting {
 	st := g.book.State()
-	s := &sitting{d: a.d, policy: st.Policy, scorer: g.scorer, jury: view.jury, form: a.form, watch: a.watch, twice: a.further.rounds > 1}
+	s := &sitting{d: a.d, policy: st.Policy, scorer: g.scorer, form: a.form, jury: view.jury, watch: a.watch, twice: a.further.rounds > 1}
 	s.panel = seat(st, view.lines, a.d, a.limits)
 	s.q = quorum.Question{Tier: a.d.Tier, Kind: a.d.Kind, Options: len(a.d.Options), Operation: a.d.Operation != ""}
 	if s.q.Kind == quorum.Auto {

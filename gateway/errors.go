@@ -93,8 +93,7 @@ func statusAs(e *wire.Error, status int) int {
 func (g *Gateway) fail(ctx *fasthttp.RequestCtx, err error) {
 	f := faultOf(err)
 	status := g.status(f)
-	h := &ctx.Response.Header
-	told := g.redacted(f.told)
+	h, told := &ctx.Response.Header, g.redacted(f.told)
 	if dialect := dialectOf(ctx.Path()); dialect != nil {
 		status = statusAs(&told, status)
 		ctx.SetBody(dialect.fail(nil, &told, status))

@@ -45,10 +45,11 @@ type Config struct {
 	InFlight   int      // deliberations at once; zero is DefaultInFlight
 	BodyBytes  int      // the largest request body; zero is DefaultBodyBytes
 
+	Heartbeat time.Duration // how long a stream is silent at most; zero is DefaultHeartbeat
+
 	// SampleKey is what the replies that external judges are asked about by chance are
 	// drawn with. Whoever has it can draw again; companions must not have it.
 	SampleKey [32]byte
-	Heartbeat time.Duration // how long a stream is silent at most; zero is DefaultHeartbeat
 
 	// BackupDir is where the copy that a backup sends lies meanwhile: a folder of
 	// the gateway's own, best on the stores' file system, which then need not copy

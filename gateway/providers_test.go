@@ -32,7 +32,7 @@ type message struct {
 		Output int64 `json:"output_tokens"`
 	}
 	Error  struct{ Type, Message string }
-	Kaizen verdict
+	Kaizen beside
 }
 
 // A responded is what a client of OpenAI's responses reads.
@@ -49,7 +49,7 @@ type responded struct {
 		Output int64 `json:"output_tokens"`
 		Total  int64 `json:"total_tokens"`
 	}
-	Kaizen verdict
+	Kaizen beside
 }
 
 func TestMessages(t *testing.T) {
@@ -153,7 +153,7 @@ func TestStreamProviders(t *testing.T) {
 		d := into[struct {
 			Type    string
 			Delta   struct{ Text, Type string }
-			Message struct{ Kaizen verdict }
+			Message struct{ Kaizen beside }
 		}](t, e.data)
 		if d.Type != e.name {
 			t.Errorf("%s says it is %s", e.name, d.Type)
@@ -171,6 +171,8 @@ func TestStreamProviders(t *testing.T) {
 	if names(events) != "response.created response.in_progress response.output_item.added response.content_part.added response.output_text.delta response.output_text.done response.content_part.done response.output_item.done response.completed" || len(comments) == 0 {
 		t.Errorf("%s, %q", names(events), comments)
 	}
+	// A request over many lines is told again in events of one each.
+	r.hear(responsesPath, askedOf(responsesPath, ",\"stream\":true,\"metadata\":{\n\"a\":\n\"b\"},\"text\":{\"format\":{\"type\":\"text\"}},\"tools\":[{\"type\":\"function\",\"name\":\"clock\",\"parameters\":{\n\t\"type\": \"object\"\r\n}}]")).rest()
 	text.Reset()
 	for i, e := range events {
 		d := into[struct {

@@ -19,9 +19,9 @@ type sitting struct {
 	policy  *quorum.Policy
 	scorer  *scoring.Scorer
 	sheet   *scoring.Sheet
-	jury    *jury
-	judging *judging   // of the first round
 	form    *form.Form // what replies must look like; nil for any
+	jury    *jury
+	judging *judging // of the first round
 	round   *fanout.Round
 	begun   time.Time // when the panel was asked
 	q       quorum.Question

@@ -263,10 +263,10 @@ func TestStreamChat(t *testing.T) {
 		Usage *struct {
 			Total int64 `json:"total_tokens"`
 		}
-		Kaizen *verdict
+		Kaizen *beside
 	}
 	var text strings.Builder
-	var kaizen *verdict
+	var kaizen *beside
 	finish, usage := "", int64(0)
 	for i, e := range events {
 		if e.name != "" {
@@ -354,7 +354,7 @@ func TestStreamProvidersErrors(t *testing.T) {
 			Code    string
 			Message string
 			Error   struct{ Type, Message, Code string }
-			Kaizen  verdict
+			Kaizen  beside
 		}](t, events[0].data)
 		if e.Error.Message == "" || len(e.Kaizen.Ballots) != 3 || e.Kaizen.Status != "inquorate" {
 			t.Errorf("%s: %s", path, events[0].data)

@@ -35,10 +35,10 @@ type telemetry struct {
 	steps         metric.Int64Counter
 	agreement     metric.Float64Histogram
 	runs          metric.Float64Histogram
+	streams       metric.Int64Counter
 	judgeRequests metric.Int64Counter
 	judgeDuration metric.Float64Histogram
 	unjudged      metric.Int64Counter
-	streams       metric.Int64Counter
 
 	byTier    [5][]metric.RecordOption
 	byVerdict [7][5][]metric.AddOption
@@ -99,14 +99,14 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, g *Gateway) (*telemet
 		metric.WithDescription("Companions that can be reached beyond what a tier's quorum needs; -1 when it cannot be had."))
 	t.runs, errs[6] = meter.Float64Histogram("kaizen.run.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time of running a companion's code, the wait for a turn included."), metric.WithExplicitBucketBoundaries(requestBuckets...))
-	t.judgeRequests, errs[8] = meter.Int64Counter("kaizen.judge.requests", metric.WithDescription("Opinions that external judges were asked for, by how that ended; cached: without a call."))
-	t.judgeDuration, errs[9] = meter.Float64Histogram("kaizen.judge.duration", metric.WithUnit("s"),
-		metric.WithDescription("Time of asking an external judge, waits and a retry included."), metric.WithExplicitBucketBoundaries(requestBuckets...))
-	t.unjudged, errs[10] = meter.Int64Counter("kaizen.judge.unjudged", metric.WithDescription("Replies that an external judge should have judged and did not, by why."))
 	t.streams, errs[11] = meter.Int64Counter("kaizen.streams", metric.WithDescription("Streamed responses by how they ended: told, failed, or left by their client."))
 	for how, name := range endNames {
 		t.byEnd[how] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("kaizen.end", name)))}
 	}
+	t.judgeRequests, errs[8] = meter.Int64Counter("kaizen.judge.requests", metric.WithDescription("Opinions that external judges were asked for, by how that ended; cached: without a call."))
+	t.judgeDuration, errs[9] = meter.Float64Histogram("kaizen.judge.duration", metric.WithUnit("s"),
+		metric.WithDescription("Time of asking an external judge, waits and a retry included."), metric.WithExplicitBucketBoundaries(requestBuckets...))
+	t.unjudged, errs[10] = meter.Int64Counter("kaizen.judge.unjudged", metric.WithDescription("Replies that an external judge should have judged and did not, by why."))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("gateway instruments: %w", err)
 	}

@@ -87,7 +87,8 @@ func (s *Scorer) Release(sheet *Sheet) {
 func (rd *Reading) reset() {
 	rd.Assessment.Findings = rd.Assessment.Findings[:0]
 	rd.plain, rd.kind, rd.extracted, rd.answer = quorum.Auto, quorum.Auto, false, answer.Answer{}
-	rd.text, rd.result, rd.unrun, rd.judged, rd.calls, rd.unfit, rd.held = "", "", "", "", false, "", false
+	rd.text, rd.result, rd.unrun, rd.judged = "", "", "", ""
+	rd.calls, rd.unfit, rd.held = false, "", false
 }
 
 // Reading of one seat.

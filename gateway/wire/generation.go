@@ -212,12 +212,17 @@ func (d *decoder) share(most int64) PPM {
 	return PPM(math.Round(f * 1e6))
 }
 
-// schema reads a JSON Schema, as it is written.
+// schema reads a JSON Schema, as it is written but for white space: it is told
+// again in streams, where a line break ends what is told.
 func (d *decoder) schema() []byte {
 	if d.syntax != nil || !d.kind('{', "a JSON Schema, which is an object") {
 		return nil
 	}
-	return append([]byte(nil), d.value()...)
+	v := jsontext.Value(append([]byte(nil), d.value()...))
+	if d.syntax == nil {
+		d.syntax = v.Compact()
+	}
+	return v
 }
 
 // unsupported notes that a field would change the answer and is not known here,

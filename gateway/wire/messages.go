@@ -326,7 +326,7 @@ func (c *ToolCall) appendToolUse(dst []byte, begun bool) []byte {
 	dst = append(dst, `,"name":`...)
 	dst = appendString(dst, c.Name)
 	dst = append(dst, `,"input":`...)
-	if input := jsontext.Value(c.Arguments); !begun && input.IsValid() && input.Kind() == '{' {
+	if input := jsontext.Value(c.Arguments); !begun && input.Compact() == nil && input.Kind() == '{' {
 		dst = append(dst, input...)
 	} else {
 		dst = append(dst, `{}`...)

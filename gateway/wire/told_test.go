@@ -49,7 +49,11 @@ func TestTold(t *testing.T) {
 			streamed := func(what string, events [][]byte) {
 				got.WriteString("---- " + what + ", streamed\n")
 				for _, e := range events {
-					if !bytes.HasSuffix(e, []byte("\n\n")) || bytes.Count(e, []byte("\n\n")) != 1 {
+					lines := strings.Split(strings.TrimPrefix(string(e), "event: "), "\n")
+					if what == "chat completions" {
+						lines = append([]string{""}, lines...)
+					}
+					if len(lines) != 4 || !strings.HasPrefix(lines[1], "data: ") || lines[2] != "" || lines[3] != "" {
 						t.Errorf("%s: %q is not one event", what, e)
 					}
 					got.Write(e)
