@@ -8,6 +8,9 @@
 // (the [Book], a fold over the ledger), what is read of the configuration from
 // one immutable view, both behind atomic pointers.
 //
+// Where there are external judges (a [Judge] each), a reply is also judged as it
+// arrives, within what the deadline leaves; a judge that fails leaves it unjudged.
+//
 // An answer is said only when its proof is durable. No text of a prompt or a
 // reply reaches a log, a trace, a metric, an error or the ledger.
 package gateway
