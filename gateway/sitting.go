@@ -64,14 +64,20 @@ func (s *sitting) listen(ctx context.Context) heard {
 				defer over.Stop()
 			}
 		case <-graceOver:
-			s.judging.gather(ctx, s.round, func(seat int) bool { return s.in[seat] }, s.take)
+			s.gather()
 			s.waited = time.Since(s.begun)
 			return heardEnough
 		case <-ctx.Done():
+			s.gather()
 			s.waited = time.Since(s.begun)
 			return heardDeadline
 		}
 	}
+}
+
+// gather takes the replies that only external judges have kept from arriving.
+func (s *sitting) gather() {
+	s.judging.gather(s.round, func(seat int) bool { return s.in[seat] }, s.take)
 }
 
 // grace is how long those still out have, once the quorum is met so long after
