@@ -35,17 +35,17 @@ type guard struct {
 	seen []string
 }
 
-// A verdict answers one call of a guard.
-type verdict = func(w http.ResponseWriter, text string)
+// A ruling answers one call of a guard.
+type ruling = func(w http.ResponseWriter, text string)
 
-func judges(content string) verdict {
+func judges(content string) ruling {
 	return func(w http.ResponseWriter, _ string) {
 		fmt.Fprintf(w, `{"choices":[{"message":{"content":%q},"finish_reason":"stop"}],"usage":{"prompt_tokens":200,"completion_tokens":3}}`, content)
 	}
 }
 
 // objects says unsafe where a text has the word.
-func objects(word, codes string) verdict {
+func objects(word, codes string) ruling {
 	return func(w http.ResponseWriter, text string) {
 		if strings.Contains(text, word) {
 			judges("unsafe\n"+codes)(w, text)
@@ -55,7 +55,7 @@ func objects(word, codes string) verdict {
 	}
 }
 
-func answers(status int, headers ...string) verdict {
+func answers(status int, headers ...string) ruling {
 	return func(w http.ResponseWriter, _ string) {
 		for i := 0; i < len(headers); i += 2 {
 			w.Header().Set(headers[i], headers[i+1])
@@ -65,9 +65,9 @@ func answers(status int, headers ...string) verdict {
 }
 
 // neverSays holds every call until the gateway hangs up.
-var neverSays verdict
+var neverSays ruling
 
-func newGuard(t testing.TB, says verdict) *guard {
+func newGuard(t testing.TB, says ruling) *guard {
 	t.Helper()
 	g := &guard{asked: make(chan string, 64), end: make(chan struct{}), says: says}
 	server := httptest.NewServer(http.HandlerFunc(g.serve))
@@ -111,7 +111,7 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (g *guard) does(says verdict) {
+func (g *guard) does(says ruling) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.says = says
@@ -306,7 +306,7 @@ func TestAJudgeThatFailsIsNoPass(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
-		says   verdict
+		says   ruling
 		reason string
 	}{
 		{"a wrong key", answers(401), "refused"},

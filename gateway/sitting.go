@@ -7,6 +7,7 @@ import (
 	"github.com/kaizen-os/deliberation/fanout"
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/scoring"
+	"github.com/kaizen-os/deliberation/scoring/form"
 )
 
 // A sitting is one deliberation while its panel is heard. It belongs to the
@@ -19,7 +20,8 @@ type sitting struct {
 	scorer  *scoring.Scorer
 	sheet   *scoring.Sheet
 	jury    *jury
-	judging *judging // of the first round
+	judging *judging   // of the first round
+	form    *form.Form // what replies must look like; nil for any
 	round   *fanout.Round
 	begun   time.Time // when the panel was asked
 	q       quorum.Question
@@ -27,6 +29,8 @@ type sitting struct {
 	in      []bool
 	waited  time.Duration // from begun to the last reply that was listened to
 	twice   bool          // a second round may follow
+	watch   *watch        // who is told how it goes; nil for nobody
+	left    bool          // the client has left meanwhile
 }
 
 // Why listening ended.
@@ -36,6 +40,7 @@ const (
 	heardAll heard = iota
 	heardEnough
 	heardDeadline
+	heardGone // the client has left: what is out is not waited for
 )
 
 // listen takes replies as they come until all are in, the outcome is fixed (or
@@ -52,6 +57,7 @@ func (s *sitting) listen(ctx context.Context) heard {
 				return heardAll
 			}
 			s.take(seat)
+			s.watch.ballot(s, seat)
 			if s.d.Wait == quorum.WaitAll {
 				continue
 			}
@@ -70,6 +76,9 @@ func (s *sitting) listen(ctx context.Context) heard {
 		case <-ctx.Done():
 			s.gather()
 			s.waited = time.Since(s.begun)
+			if s.left = context.Cause(ctx) == errLeft; s.left {
+				return heardGone
+			}
 			return heardDeadline
 		}
 	}
@@ -132,6 +141,8 @@ func (s *sitting) decide(suspended func(quorum.CompanionID) bool) {
 		s.cast(i, kind)
 		if b := &s.panel.ballots[i]; b.Outcome == quorum.OK && b.Reason == "" && suspended(b.Companion) {
 			b.Reason = quorum.ReasonSuspended
+		} else if s.left && b.Outcome == quorum.Unneeded {
+			b.Reason = quorum.ReasonLeft
 		}
 	}
 	s.scorer.Compare(s.policy, &s.q, s.sheet, s.panel.ballots)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,6 +39,7 @@ type rule struct {
 	always   bool   // holds also when negated, or in a refusal
 	needs    []int  // facts that must hold, as rule indices
 	absent   []int  // facts that must not hold
+	matches  uint   // how many patterns it has
 	unless   []int  // patterns that, in the match's sentence, undo it
 	detector string // the code that finds it, for what no word pattern can
 }
@@ -75,7 +77,7 @@ func (id wordID) trait() traits { return 1 << (id & 63) }
 // A wordSet is a set of words; equal sets are shared.
 type wordSet struct {
 	bits   []uint64
-	common bool // holds a word too frequent to be an anchor
+	common int // 1 holds a word too frequent to be an anchor if there is another, 2 one of the few most frequent
 	size   int
 }
 
@@ -366,17 +368,14 @@ func (p *parser) pattern(args []string, of int) error {
 	}
 	for i := range pt.parts {
 		a, b := pt.parts[i].words, pt.parts[pt.anchor].words
-		if b.common && !a.common || a.common == b.common && a.size < b.size {
+		if a.common < b.common || a.common == b.common && a.size < b.size {
 			pt.anchor = i
 		}
 	}
 	if of >= 0 {
 		r := &p.rules[of]
-		for i := range p.patterns {
-			if p.patterns[i].rule == of {
-				pt.bit++
-			}
-		}
+		pt.bit = r.matches
+		r.matches++
 		if pt.bit >= bits.UintSize && r.least > 1 {
 			return errors.New("more than 64 patterns to count")
 		}
@@ -489,10 +488,11 @@ func (p *parser) set(words []string) *wordSet {
 	if known, ok := p.shared[key]; ok {
 		return known
 	}
-	common := p.named["common"]
-	for _, w := range words {
-		for _, c := range common {
-			s.common = s.common || w == c
+	for level, name := range []string{"common", "commonest"} {
+		for _, c := range p.named[name] {
+			if slices.Contains(words, c) {
+				s.common = level + 1
+			}
 		}
 	}
 	p.shared[key] = &s
@@ -549,8 +549,9 @@ func (p *parser) finish() error {
 			continue
 		}
 		words, wants := pt.parts[pt.anchor].words, pt.wants()
-		for id := range p.anchored {
-			if words.has(wordID(id)) {
+		for k, b := range words.bits {
+			for ; b != 0; b &= b - 1 {
+				id := k<<6 + bits.TrailingZeros64(b)
 				p.anchored[id] = append(p.anchored[id], anchored{wants, int32(i)})
 			}
 		}
