@@ -86,7 +86,10 @@ func (s *sitting) listen(ctx context.Context) heard {
 
 // gather takes the replies that only external judges have kept from arriving.
 func (s *sitting) gather() {
-	s.judging.gather(s.round, func(seat int) bool { return s.in[seat] }, s.take)
+	s.judging.gather(s.round, func(seat int) bool { return s.in[seat] }, func(seat int) {
+		s.take(seat)
+		s.watch.ballot(s, seat)
+	})
 }
 
 // grace is how long those still out have, once the quorum is met so long after
