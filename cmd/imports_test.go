@@ -28,6 +28,7 @@ const (
 	text     = "golang.org/x/text"
 	rate     = "golang.org/x/time/rate"
 	sumdb    = "golang.org/x/mod/sumdb"
+	mcp      = "github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
 // rules is the tree: values travel from the top down, and nothing imports what
@@ -38,7 +39,8 @@ var rules = []rule{
 
 	{"gateway/wire", "", json},
 	{"gateway/console", "gateway/wire", ""},
-	{"gateway", "gateway/... fanout fanout/upstream scoring/... quorum/... store/...", "github.com/fasthttp/router github.com/dgraph-io/ristretto/v2 github.com/oklog/ulid/v2 golang.org/x/sync/singleflight " + fasthttp + " " + otel + " " + rate + " " + json},
+	{"gateway/mcp", "gateway/wire quorum store/ledger", mcp + " " + sumdb},
+	{"gateway", "gateway/... fanout fanout/upstream scoring/... quorum/... store/...", "github.com/fasthttp/router github.com/dgraph-io/ristretto/v2 github.com/oklog/ulid/v2 golang.org/x/sync/singleflight " + fasthttp + " " + otel + " " + rate + " " + json + " " + mcp},
 
 	{"fanout", "quorum", rate + " " + otel},
 	{"fanout/upstream", "", fasthttp + " " + tracing},
@@ -71,7 +73,7 @@ var rules = []rule{
 	{"store/vault", "store quorum/commit", pebble},
 	{"store/stream", "quorum store store/ledger", "github.com/nats-io/nats.go"},
 
-	{"bench/charter/...", "bench/charter/... quorum scoring/charter", json}, // the scorer is measured and trained in process
+	{"bench/charter/...", "bench/charter/... bench/load bench/table quorum scoring/charter", json}, // the scorer is measured and trained in process
 	{"bench/...", "bench/... gateway/wire quorum", fasthttp + " github.com/HdrHistogram/hdrhistogram-go " + json + " " + pebble},
 }
 

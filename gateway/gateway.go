@@ -71,8 +71,10 @@ type Gateway struct {
 	vault         *vault.Vault
 	fan           *fanout.Fan
 	scorer        *scoring.Scorer
-	runner        *run.Runner  // nil for none
-	runnerFailed  atomic.Int64 // when it was last logged, in seconds
+	runner        *run.Runner             // nil for none
+	runnerFailed  atomic.Int64            // when it was last logged, in seconds
+	handler       fasthttp.RequestHandler // of every route
+	mcp           fasthttp.RequestHandler // of one of them
 	charterDigest [32]byte
 	log           *slog.Logger
 	telemetry     *telemetry
@@ -136,6 +138,7 @@ func New(cfg Config) (*Gateway, error) {
 	if g.cache, err = newCache(); err != nil {
 		return nil, err
 	}
+	g.mcp, g.handler = g.newMCP(), g.routes()
 	g.server = g.newServer(cfg.BodyBytes)
 	g.background.Go(g.recordHits)
 	return g, nil

@@ -14,27 +14,6 @@ import (
 	"github.com/kaizen-os/deliberation/quorum/standing"
 )
 
-// postValidate serves POST /constitutional/validate: a text's charter score.
-func (g *Gateway) postValidate(ctx *fasthttp.RequestCtx, _ *caller) error {
-	if err := wantJSON(ctx); err != nil {
-		return err
-	}
-	view := g.view.Load()
-	var req wire.ValidateRequest
-	if err := req.Decode(ctx.PostBody(), &view.limits); err != nil {
-		return err
-	}
-	var a quorum.Assessment
-	g.scorer.Charter().AssessReply(&a, req.Response, "")
-	out := wire.ValidateResponse{Score: wire.Hundredths(a.Score), Violations: make([]wire.Violation, len(a.Findings))}
-	for i, f := range a.Findings {
-		out.Violations[i] = wire.Violation{Clause: int(f.Clause), Rule: f.Rule, Severity: wire.PPM(f.Severity), Start: f.Start, End: f.End}
-	}
-	ctx.SetContentType(contentJSON)
-	ctx.SetBody(out.AppendTo(nil))
-	return nil
-}
-
 // getPolicy serves GET /policy: the document in force.
 func (g *Gateway) getPolicy(ctx *fasthttp.RequestCtx) error {
 	p := g.book.State().Policy
@@ -70,13 +49,6 @@ func (g *Gateway) getConfidence(ctx *fasthttp.RequestCtx) error {
 		out.Kinds = append(out.Kinds, line)
 	}
 	return reply(ctx, out)
-}
-
-// clauseNames are the seven clauses of the Custos Charter (onboarding guide,
-// "Constitutional Requirements").
-var clauseNames = [quorum.Clauses]string{
-	"Human Dignity & Autonomy", "Transparency & Accountability", "Equity & Fairness", "Safety & Harm Prevention",
-	"Privacy & Data Protection", "Civic Integrity", "Environmental & Systemic Responsibility",
 }
 
 // getCharter serves GET /charter: the clauses and the rules that a text is

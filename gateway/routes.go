@@ -34,6 +34,8 @@ func (g *Gateway) routes() fasthttp.RequestHandler {
 	r.POST(calibrationPath, g.keyed(calibrationPath, g.postCalibration))
 	r.GET(calibrationPath+"/{id}/receipt", g.keyed(calibrationPath+"/{id}/receipt", g.getCalibrationReceipt))
 
+	r.POST(mcpPath, g.keyed(mcpPath, g.postMCP))
+
 	r.GET("/ledger/checkpoint", g.open("/ledger/checkpoint", g.getCheckpoint))
 	r.GET("/ledger/key", g.open("/ledger/key", g.getLedgerKey))
 	r.GET("/ledger/tile/{path:*}", g.open("/ledger/tile", g.getTile))

@@ -80,8 +80,10 @@ func ParseWait(s string) (Wait, error) {
 
 // Message is one turn of a conversation.
 type Message struct {
-	Role    string // system, user or assistant
+	Role    string // system, user, assistant or tool
 	Content string
+	Calls   []ToolCall // of an assistant's turn
+	CallID  string     // of a tool's turn: the call that Content is the result of
 }
 
 // Deliberation is one prompt to be put to a panel. It is immutable once
@@ -99,6 +101,8 @@ type Deliberation struct {
 	Options   []string // of a choice; empty when they stand in the prompt only
 	Operation string
 	Wait      Wait
+
+	Generation *Generation // nil when the client says nothing of it
 }
 
 // Outcome is how asking one companion ended.
@@ -157,7 +161,7 @@ type Reply struct {
 	Companion  CompanionID
 	Outcome    Outcome
 	Reason     string // a fixed phrase for any outcome but OK ("http 500", "no answer before the deadline"); never the companion's own text
-	Text       string
+	Text       string // of one that calls tools, [CallsText]
 	Rationale  string
 	Stance     Stance
 	Confidence PPM // as the companion states it; negative when it did not

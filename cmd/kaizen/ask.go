@@ -161,7 +161,7 @@ func ask(cmd *cobra.Command, args []string, o *askOptions) error {
 	if o.json {
 		_, err = out.Write(append(body, '\n'))
 	} else {
-		p := paint{on: isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+		p := paintFor(out)
 		_, err = out.Write(appendVerdict(nil, v, p))
 	}
 	if err != nil {

@@ -121,7 +121,7 @@ func (o *calibrateOptions) show(out io.Writer, answers []wire.Calibration) error
 	if o.asJSON {
 		return nil
 	}
-	p := paint{on: isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	p := paintFor(out)
 	_, err := out.Write(appendCalibrations(nil, answers, p))
 	return err
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kaizen-os/deliberation/gateway/wire"
+	"github.com/kaizen-os/deliberation/gateway"
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/scoring/charter"
 )
@@ -65,25 +65,11 @@ func readText(in io.Reader, name string) (string, error) {
 }
 
 func score(out io.Writer, text string, tier quorum.Tier, asJSON bool) error {
-	var a quorum.Assessment
-	scorer := charter.New()
-	scorer.AssessReply(&a, text, "")
+	v := gateway.Explain(charter.New(), quorum.DefaultPolicy(), text, tier)
 	if asJSON {
-		r := wire.ValidateResponse{Score: wire.Hundredths(a.Score), Violations: make([]wire.Violation, len(a.Findings))}
-		for i, f := range a.Findings {
-			r.Violations[i] = wire.Violation{Clause: int(f.Clause), Rule: f.Rule, Severity: wire.PPM(f.Severity), Start: f.Start, End: f.End}
-		}
-		_, err := out.Write(append(r.AppendTo(nil), '\n'))
+		_, err := out.Write(append(v.AppendTo(nil), '\n'))
 		return err
 	}
-	least := quorum.DefaultPolicy().Tier(tier).CharterMinimum
-	verdict := "at or above"
-	if a.Score < least {
-		verdict = "below"
-	}
-	fmt.Fprintf(out, "%s of 100, %s the %s tier's %s (rules %s)\n", a.Score, verdict, tier, least, scorer.Version())
-	for _, f := range a.Findings {
-		fmt.Fprintf(out, "  clause %d  %-32s costs %s  %s\n", f.Clause, f.Rule, f.Severity, printable(clip(text[f.Start:f.End], 60)))
-	}
-	return nil
+	_, err := out.Write(appendScore(nil, v, text, paintFor(out)))
+	return err
 }

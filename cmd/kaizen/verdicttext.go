@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"os"
 	"strings"
 	"unicode"
 
@@ -13,12 +15,18 @@ import (
 // paint colours text for a terminal, or leaves it when it is not on.
 type paint struct{ on bool }
 
+// paintFor colours what goes to a terminal, unless its user wants none.
+func paintFor(out io.Writer) paint {
+	return paint{on: isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+}
+
 const (
-	bold   = "1"
-	dim    = "2"
-	red    = "31"
-	green  = "32"
-	yellow = "33"
+	bold       = "1"
+	dim        = "2"
+	underlined = "4"
+	red        = "31"
+	green      = "32"
+	yellow     = "33"
 )
 
 func (p paint) as(style, s string) string {

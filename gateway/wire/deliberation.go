@@ -80,11 +80,12 @@ type Ballot struct {
 
 // A Violation is one place where a text cost points. It holds no text.
 type Violation struct {
-	Clause   int    `json:"clause"` // of the charter, 1 to 7
+	Clause   int    `json:"clause"` // of the charter, 1 to 7; 0 for advice on the text as a whole
 	Rule     string `json:"rule"`
 	Severity PPM    `json:"severity"`
 	Start    int    `json:"start"` // byte span in the text as it was given
 	End      int    `json:"end"`
+	Why      string `json:"why,omitzero"` // it costs points; left out in what a deliberation answers
 }
 
 // Usage is what was consumed.
@@ -275,6 +276,7 @@ func appendViolations(dst []byte, list []Violation) []byte {
 		dst = strconv.AppendInt(dst, int64(v.Start), 10)
 		dst = append(dst, `,"end":`...)
 		dst = strconv.AppendInt(dst, int64(v.End), 10)
+		dst = appendField(dst, 0, "why", v.Why)
 		dst = append(dst, '}')
 	}
 	return append(dst, ']')

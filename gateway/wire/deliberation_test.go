@@ -161,14 +161,14 @@ func random(r *rand.Rand) *Deliberation {
 			[]Violation{}, r.IntN(4) - 1, text(), ppm(), r.Int64N(1e5), r.IntN(3), text(), usage(), text(), text(),
 		}
 		for range r.IntN(3) {
-			b.Violations = append(b.Violations, Violation{1 + r.IntN(7), text(), ppm(), r.IntN(99), r.IntN(99)})
+			b.Violations = append(b.Violations, Violation{1 + r.IntN(7), text(), ppm(), r.IntN(99), r.IntN(99), ""})
 		}
 		v.Ballots = append(v.Ballots, b)
 	}
 	violations := func() []Violation {
 		list := []Violation{}
 		for range r.IntN(3) {
-			list = append(list, Violation{1 + r.IntN(7), text(), ppm(), r.IntN(99), r.IntN(99)})
+			list = append(list, Violation{1 + r.IntN(7), text(), ppm(), r.IntN(99), r.IntN(99), ""})
 		}
 		return list
 	}

@@ -1,5 +1,7 @@
 package wire
 
+import "strconv"
+
 // A ValidateRequest is the body of POST /constitutional/validate: a text to be
 // scored against the charter, at a tier.
 type ValidateRequest struct {
@@ -40,10 +42,31 @@ func (r *ValidateRequest) AppendTo(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// A ValidateResponse is a text's charter score and what it cost.
+// A ValidateResponse is a text's charter score and what it cost. Score and
+// Violations are what the protocol between gateways and companions asks for; the
+// rest says how they came about, and is left out where it is empty.
 type ValidateResponse struct {
-	Score      Hundredths  `json:"score"`
-	Violations []Violation `json:"violations"`
+	Score       Hundredths    `json:"score"`
+	Violations  []Violation   `json:"violations"`
+	Clauses     []ClauseScore `json:"clauses"`     // all seven, in order
+	Tier        string        `json:"tier"`        // that it was held to
+	Minimum     Hundredths    `json:"minimum"`     // of that tier: under it a reply does not count
+	Counts      bool          `json:"counts"`      // whether it reaches that
+	NotAssessed []string      `json:"notAssessed"` // what no rule can tell: 100 does not speak of it
+	Charter     RuleTable     `json:"charter"`     // that scored it
+}
+
+// A ClauseScore is what a text scores against one clause.
+type ClauseScore struct {
+	Clause int        `json:"clause"`
+	Name   string     `json:"name"`
+	Score  Hundredths `json:"score"`
+}
+
+// A RuleTable names a version of the charter's rules.
+type RuleTable struct {
+	Version string `json:"version"`
+	Digest  string `json:"digest"` // SHA-256, hexadecimal: every proof holds it
 }
 
 // AppendTo appends v's JSON to dst, without allocating when dst has room.
@@ -52,7 +75,33 @@ func (v *ValidateResponse) AppendTo(dst []byte) []byte {
 	dst = v.Score.appendTo(dst)
 	dst = append(dst, `,"violations":`...)
 	dst = appendViolations(dst, v.Violations)
-	return append(dst, '}')
+	if v.Charter.Version == "" { // a companion's own answer: nothing more is known
+		return append(dst, '}')
+	}
+	dst = append(dst, `,"clauses":[`...)
+	for i, c := range v.Clauses {
+		dst = append(comma(dst, i), `{"clause":`...)
+		dst = strconv.AppendInt(dst, int64(c.Clause), 10)
+		dst = append(dst, `,"name":`...)
+		dst = appendString(dst, c.Name)
+		dst = append(dst, `,"score":`...)
+		dst = append(c.Score.appendTo(dst), '}')
+	}
+	dst = append(dst, `],"tier":`...)
+	dst = appendString(dst, v.Tier)
+	dst = append(dst, `,"minimum":`...)
+	dst = v.Minimum.appendTo(dst)
+	dst = append(dst, `,"counts":`...)
+	dst = strconv.AppendBool(dst, v.Counts)
+	dst = append(dst, `,"notAssessed":[`...)
+	for i, what := range v.NotAssessed {
+		dst = appendString(comma(dst, i), what)
+	}
+	dst = append(dst, `],"charter":{"version":`...)
+	dst = appendString(dst, v.Charter.Version)
+	dst = append(dst, `,"digest":`...)
+	dst = appendString(dst, v.Charter.Digest)
+	return append(dst, '}', '}')
 }
 
 // Decode reads a score, for clients.

@@ -43,8 +43,13 @@ func TestValidateRequest(t *testing.T) {
 
 func TestValidateResponse(t *testing.T) {
 	for want, v := range map[string]ValidateResponse{
-		`{"score":85,"violations":[]}`: {8500, []Violation{}},
-		`{"score":67.25,"violations":[{"clause":4,"rule":"safety.x","severity":0.325,"start":0,"end":9}]}`: {6725, []Violation{{4, "safety.x", 325_000, 0, 9}}},
+		`{"score":85,"violations":[]}`: {Score: 8500, Violations: []Violation{}},
+		`{"score":67.25,"violations":[{"clause":4,"rule":"safety.x","severity":0.325,"start":0,"end":9}]}`: {Score: 6725, Violations: []Violation{{4, "safety.x", 325_000, 0, 9, ""}}},
+		`{"score":80,"violations":[{"clause":0,"rule":"a","severity":0.2,"start":0,"end":9,"why":"It is \"so\"."}],"clauses":[{"clause":1,"name":"Dignity","score":100},{"clause":2,"name":"T","score":97.5}],` +
+			`"tier":"high","minimum":75,"counts":true,"notAssessed":["truth","x"],"charter":{"version":"1","digest":"ab"}}`: {
+			Score: 8000, Violations: []Violation{{0, "a", 200_000, 0, 9, `It is "so".`}}, Clauses: []ClauseScore{{1, "Dignity", 10_000}, {2, "T", 9750}},
+			Tier: "high", Minimum: 7500, Counts: true, NotAssessed: []string{"truth", "x"}, Charter: RuleTable{"1", "ab"},
+		},
 	} {
 		if got := string(v.AppendTo(nil)); got != want {
 			t.Errorf("AppendTo() = %s, want %s", got, want)
