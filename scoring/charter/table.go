@@ -104,6 +104,7 @@ type table struct {
 	verdict    *wordSet // anywhere in its sentence they undo it
 	refusal    int      // the fact that a reply refuses
 	complies   int      // the fact that it goes on to do it all the same
+	grams      []gram   // by wordID: what the linear model calls it
 }
 
 // wants is the traits of the part, beside the anchor, that fewest sentences have;
@@ -480,6 +481,7 @@ func (p *parser) finish() error {
 	p.refusal, p.complies = p.facts["refusal"], p.facts["complies"]
 	p.negation, p.verdict = p.set(p.named["negation"]), p.set(p.named["verdict"])
 	p.vocabulary.seal()
+	p.indexGrams()
 	p.anchored = make([][]anchored, len(p.vocabulary.words))
 	for i := range p.patterns {
 		pt := &p.patterns[i]
