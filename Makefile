@@ -66,7 +66,7 @@ charter-eval: ## the charter scorer on the labelled texts in DATA (CHARTERFLAGS=
 
 charter-train: ## learn the charter scorer's linear model from the labelled texts in DATA, and set its thresholds
 	@test -n "$(DATA)" || { echo "say where the labelled texts are: make charter-train DATA=folder"; exit 2; }
-	$(GO) run ./bench/charter/train --data "$(DATA)" $(CHARTERFLAGS)
+	$(GO) run ./bench/charter/train --data "$(DATA)" --data bench/charter/own $(CHARTERFLAGS)
 
 lint:       ## formatting, vet, staticcheck, and which package imports which
 	@unformatted="$$(gofmt -l .)"; test -z "$$unformatted" || { echo "not formatted:"; echo "$$unformatted"; exit 1; }

@@ -37,7 +37,8 @@ type Recall struct {
 	Without float64 `json:"leftOutRulesAndModel"`
 }
 
-// Measure fills in the figures of a table whose thresholds are set.
+// Measure fills in the figures of a table whose thresholds are set; recall of those
+// sources to leave that there is something to rank of.
 func Measure(texts []Text, c *Crossed, table *charter.Linear, o Options, leave []string) (*Figures, error) {
 	f := &Figures{}
 	for _, g := range sourcesOf(texts) {
@@ -51,6 +52,12 @@ func Measure(texts []Text, c *Crossed, table *charter.Linear, o Options, leave [
 		f.Under85 = append(f.Under85, Under{g.source, g.label, n, share(rules, n), share(cross, n), share(fit, n)})
 	}
 	for _, source := range leave {
+		ranked := func(is func(*Text) bool) bool {
+			return slices.ContainsFunc(texts, func(t Text) bool { return is(&t) })
+		}
+		if !ranked(Limits[0].Of) || !ranked(func(t *Text) bool { return t.Bad && t.Item.Source == source }) {
+			continue
+		}
 		out, err := Cross(c.rules, texts, o, func(t *Text) bool { return t.Item.Source != source })
 		if err != nil {
 			return nil, fmt.Errorf("without %s: %w", source, err)
