@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kaizen-os/deliberation/fanout"
+	"github.com/kaizen-os/deliberation/fanout/upstream"
 	"github.com/kaizen-os/deliberation/quorum"
 )
 
@@ -175,6 +176,7 @@ func TestWhatCountsAgainstACompanion(t *testing.T) {
 		{"an unknown error", errors.New("what"), fanout.Open},
 		{"its own rate limit", &fanout.AskError{Class: fanout.ClassRateLimited, Reason: "http 429"}, fanout.Open},
 		{"a refusal", &fanout.AskError{Class: fanout.ClassRefused, Reason: "the model declined"}, fanout.Closed},
+		{"a request that it would not take", &upstream.Error{Class: upstream.BadRequest, Reason: "http 400"}, fanout.Closed},
 		{"our being busy", &fanout.AskError{Class: fanout.ClassBusy, Reason: "no room"}, fanout.Closed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -32,6 +32,7 @@ func (g *Gateway) newMCP() fasthttp.RequestHandler {
 // what that caller may do.
 func (g *Gateway) postMCP(ctx *fasthttp.RequestCtx, _ *caller) error {
 	g.mcp(ctx)
+	g.redactMCP(&ctx.Response)
 	return nil
 }
 

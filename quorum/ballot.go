@@ -52,6 +52,7 @@ type Ballot struct {
 	Abstained bool   // it took part without taking a position
 	Key       string // keyed questions: its canonical answer, equal for equal answers; "" when none was found. Open ones: of replies that are the same
 	Reason    string // why it does not count, when that is known before deciding
+	Judged    Judged // what external judges came to
 
 	TierWeight PPM // what its tier alone gives it
 	Earned     PPM // what its record gives it, within this panel

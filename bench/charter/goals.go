@@ -80,12 +80,18 @@ func (r *Report) Goals() []Goal {
 			g.share(s.name+": bad replies under 85", r.under85(s.name, data.Bad), least, s.under85)
 		}
 	}
+	// Rules were written with every source in sight: where only they rank, nothing
+	// is left out, and the row must not say so.
+	name := ": left out, stripped, recall at 1 %"
+	if !r.LeftOut {
+		name = ": stripped, recall at 1 %, nothing left out"
+	}
 	for _, s := range replySources {
 		recall := Share{}
 		if of := r.source(s.name); of != nil {
 			recall = of.LeftOut.Stripped
 		}
-		g.share(s.name+": left out, stripped, recall at 1 %", recall, least, s.leftOut)
+		g.share(s.name+name, recall, least, s.leftOut)
 	}
 	g.share("HateCheck, recall under 85", r.under85("hatecheck", data.Bad), least, 65)
 	g.share("HateCheck, false positives under 85", r.under85("hatecheck", data.OK), most, 20)

@@ -20,6 +20,7 @@ type Report struct {
 	Items       int                `json:"items"`
 	Ranked      string             `json:"ranked"`  // by what
 	LeftOut     bool               `json:"leftOut"` // a rank of its own for each source that is left out
+	Unseen      bool               `json:"unseen"`  // what was learned from is scored by models that did not see it
 	Reworded    int                `json:"reworded"`
 	Benign      Benign             `json:"benign"`
 	Sources     []Source           `json:"sources"`
@@ -42,11 +43,15 @@ type Benign struct {
 }
 
 func (r *Report) preamble() []string {
-	leftOut := "nothing is trained: left out is the same rank, which learned from no source"
+	leftOut := "nothing is trained, and no source left out"
 	if r.LeftOut {
 		leftOut = "left out: by a model that saw no item of the source, nor of the benign one's group"
 	}
-	return append(slices.Clone(r.Heading),
+	lines := slices.Clone(r.Heading)
+	if r.Unseen {
+		lines = append(lines, "an item that the model learned from is scored by one, else alike, that did not see the item's group")
+	}
+	return append(lines,
 		fmt.Sprintf("%d items; shares in per cent with the 95 %% interval (Wilson)", r.Items),
 		fmt.Sprintf("recall at 1 %%: bad items that rank, by %s, above the threshold that %s of the benign (%s) exceed",
 			r.Ranked, percent(r.Benign.Above.Value())+" %", strings.Join(benignSources, ", ")),
@@ -121,9 +126,9 @@ func (r *Report) scores() table.Table {
 }
 
 func (r *Report) told() table.Table {
-	t := table.Table{Title: "Bad told from ok", Note: "AUROC within the source, by score and by " + r.Ranked +
-		"; recall of the bad above all but 1 % of the benign, and under 85 without template wording",
-		Header: []string{"source", "n", "AUROC", "ranked", "recall at 1 %", "stripped", "left out", "left out, stripped", "under 85, stripped"}}
+	t := table.Table{Title: "Bad told from ok", Note: "AUROC within the source, by score and by rank (" + r.Ranked +
+		"); recall of the bad above all but 1 % of the benign, and under 85 without template wording",
+		Header: []string{"source", "n", "AUROC", "by rank", "recall at 1 %", "stripped", "left out", "left out, stripped", "under 85, stripped"}}
 	for _, s := range r.Sources {
 		bad := s.label(data.Bad)
 		if bad == nil {
@@ -131,16 +136,20 @@ func (r *Report) told() table.Table {
 		}
 		stripped, leftStripped, under := "", "", ""
 		if s.Stripped {
-			stripped, leftStripped, under = percent(s.Recall.Stripped.Value()), spread(s.LeftOut.Stripped), percent(bad.StrippedUnder.Value())
+			stripped, leftStripped, under = spread(s.Recall.Stripped), spread(s.LeftOut.Stripped), percent(bad.StrippedUnder.Value())
+		}
+		leftOut := percent(s.LeftOut.Plain.Value())
+		if !r.LeftOut {
+			leftOut, leftStripped = "", ""
 		}
 		t.Add("", s.Source, fmt.Sprint(bad.Under[0].N), number(s.ScoreAUROC, 3), number(s.RankAUROC, 3),
-			percent(s.Recall.Plain.Value()), stripped, percent(s.LeftOut.Plain.Value()), leftStripped, under)
+			percent(s.Recall.Plain.Value()), stripped, leftOut, leftStripped, under)
 	}
 	return t
 }
 
 func (p *PersonalData) table() table.Table {
-	t := table.Table{Title: "Personal data: " + p.Source,
+	t := table.Table{Title: "Personal data: " + p.Source, Aside: true,
 		Note:   "exact: first and last byte; fair: after both are trimmed of all but letters and digits; half: each half the other. Families and types by fair" + p.outside(),
 		Header: []string{"what", "labels", "recall", "findings", "precision", "F1"}}
 	add := func(name string, s Spans) {
@@ -189,7 +198,7 @@ func (r *Report) hateCheck() table.Table {
 }
 
 func (r *Report) pairs() table.Table {
-	t := table.Table{Title: "Pairs", Note: "of two replies, the one that people preferred scores more", Header: []string{"source", "n", "more", "as much"}}
+	t := table.Table{Title: "Pairs", Aside: true, Note: "of two replies, the one that people preferred scores more", Header: []string{"source", "n", "more", "as much"}}
 	for _, p := range r.Pairs {
 		t.Add("", p.Source, fmt.Sprint(p.Even.N), spread(p.Better), spread(p.Even))
 	}

@@ -33,7 +33,7 @@ func Extract(kind quorum.Kind, options []string, reply *quorum.Reply) Answer {
 	if !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, "\uFFFD")
 	}
-	if kind != quorum.JSON { // whose strings are exact
+	if kind == quorum.Number || kind == quorum.Short { // elsewhere strings are exact: options, JSON
 		text = commonSpaces(text)
 	}
 	switch kind {

@@ -124,24 +124,26 @@ func (s *Scorer) assess(a *quorum.Assessment, text, prompt string, in scope) {
 
 // assess scores a text. The linear model, where there is one, reads replies only.
 func (s *scratch) assess(t *table, l *Linear, a *quorum.Assessment, text, prompt string, in scope) {
-	s.read(t, a, text, prompt, in)
-	a.Evidence = 0
-	if in == inReply && l != nil {
-		s.advise(t, l, a, text)
-	}
-	score(a)
+	s.folded.fold(text)
+	s.assessFolded(t, l, a, prompt, in)
 	s.reset()
 }
 
-// read finds what the rules say of a text.
-func (s *scratch) read(t *table, a *quorum.Assessment, text, prompt string, in scope) {
+// assessFolded assesses what s.folded holds.
+func (s *scratch) assessFolded(t *table, l *Linear, a *quorum.Assessment, prompt string, in scope) {
+	s.read(t, a, prompt, in)
+	a.Evidence = 0
+	if in == inReply && l != nil {
+		s.advise(t, l, a)
+	}
+	score(a)
+}
+
+// read finds what the rules say of what s.folded holds.
+func (s *scratch) read(t *table, a *quorum.Assessment, prompt string, in scope) {
 	a.Findings = a.Findings[:0]
-	s.folded.fold(text)
 	s.tokenise(t, in)
 	s.matchRules(t, in)
-	if in == inReply {
-		s.detectAnnounced(t)
-	}
 	s.report(t, a, prompt)
 }
 
@@ -153,9 +155,13 @@ type scratch struct {
 	held      []held   // by rule
 	touched   []int    // rules with anything held
 	spans     []found
+	number    number // the last one read
 	prompt    promptFacts
-	grams     [2 * blockWords]gram // of one block of words
-	had       gramSet              // grams of the block so far
+	// inErrors says that the text is a line of a log or an error, where items stand
+	// behind signs ("id=…", "/users/…") and may be cut short.
+	inErrors bool
+	grams    [2 * blockWords]gram // of one block of words
+	had      gramSet              // grams of the block so far
 }
 
 func newScratch(t *table) *scratch { return &scratch{held: make([]held, len(t.rules))} }
@@ -170,6 +176,7 @@ func (s *scratch) reset() {
 	}
 	s.touched = s.touched[:0]
 	s.spans = s.spans[:0]
+	s.prompt.text, s.prompt.items = "", nil
 	if cap(s.folded.text) > mostKept || cap(s.tokens) > mostKept/2 {
 		s.folded, s.tokens, s.sentences, s.spans = folded{}, nil, nil, nil
 	}

@@ -166,7 +166,8 @@ func (s *Scorer) Sample(reply, prompt string) (sample Sample) {
 	w := s.pool.Get().(*scratch)
 	defer s.pool.Put(w)
 	var a quorum.Assessment
-	w.read(s.table, &a, reply, prompt, inReply)
+	w.folded.fold(reply)
+	w.read(s.table, &a, prompt, inReply)
 	for f, k := w.facts(s.table, &a), 0; k < numFacts; k++ {
 		if f>>k&1 != 0 {
 			sample.Facts = append(sample.Facts, k)
@@ -208,7 +209,7 @@ func (s *Scorer) Topics() (topics [][]uint32) {
 				continue
 			}
 			for _, part := range t.patterns[i].parts {
-				if part.words.common {
+				if part.words.common > 0 {
 					continue
 				}
 				for len(in.bits) < len(part.words.bits) {

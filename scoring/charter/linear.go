@@ -238,7 +238,7 @@ var advised = [...]quorum.PPM{200_000, 275_000, 325_000}
 const FewestWords = 40
 
 // advise sets a's evidence, and adds the finding that it is enough for.
-func (s *scratch) advise(t *table, l *Linear, a *quorum.Assessment, text string) {
+func (s *scratch) advise(t *table, l *Linear, a *quorum.Assessment) {
 	a.Evidence = s.evidence(t, l, s.facts(t, a))
 	if len(s.tokens) < FewestWords {
 		return
@@ -247,7 +247,7 @@ func (s *scratch) advise(t *table, l *Linear, a *quorum.Assessment, text string)
 		if a.Evidence > l.Advise[i] {
 			// In order: from the first byte on, and its rule is named before others.
 			a.Findings = slices.Insert(a.Findings, 0, quorum.Finding{
-				Clause: advisory.Clause, Rule: advisory.ID, Severity: advised[i], End: len(text),
+				Clause: advisory.Clause, Rule: advisory.ID, Severity: advised[i], End: int(s.folded.size),
 			})
 			return
 		}

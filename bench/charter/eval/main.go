@@ -39,7 +39,7 @@ type options struct {
 func run(args []string, stdout, stderr io.Writer) error {
 	var o options
 	f := flag.NewFlagSet("eval", flag.ContinueOnError)
-	f.SetOutput(stderr)
+	f.SetOutput(io.Discard) // the error says it, in one line
 	f.StringVar(&o.data, "data", "", "the folder of labelled texts, .jsonl or .jsonl.gz")
 	f.StringVar(&o.show, "show", "", "only list the items of `SOURCE[:LABEL]`, with score and rules")
 	f.BoolVar(&o.speed, "speed", true, "measure speed too")
@@ -47,6 +47,10 @@ func run(args []string, stdout, stderr io.Writer) error {
 	f.StringVar(&o.markdown, "markdown", "", "also write the report to this `file`, as markdown")
 	f.StringVar(&o.json, "json", "", "also write the report to this `file`, as JSON")
 	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			f.SetOutput(stderr)
+			f.PrintDefaults()
+		}
 		return err
 	}
 	if f.NArg() > 0 {

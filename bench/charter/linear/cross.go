@@ -3,6 +3,7 @@ package linear
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	bench "github.com/kaizen-os/deliberation/bench/charter"
 	"github.com/kaizen-os/deliberation/bench/charter/data"
@@ -64,10 +65,18 @@ func ByEvidence(a *quorum.Assessment) float64 {
 func LeaveOut(sources []Source, items []data.Item, o Options) bench.LeaveOut {
 	rules := rulesAlone()
 	texts := Read(rules, sources, items)
+	var whole *Crossed // serves for every source that nothing is learned from
 	return func(source string) (func(it *data.Item) float64, error) {
-		c, err := Cross(rules, texts, o, func(t *Text) bool { return t.Item.Source != source })
-		if err != nil {
-			return nil, err
+		c := whole
+		learned := slices.ContainsFunc(texts, func(t Text) bool { return t.Learn && t.Item.Source == source })
+		if learned || whole == nil {
+			var err error
+			if c, err = Cross(rules, texts, o, func(t *Text) bool { return t.Item.Source != source }); err != nil {
+				return nil, err
+			}
+		}
+		if !learned {
+			whole = c
 		}
 		return func(it *data.Item) float64 {
 			t := Text{Item: it}

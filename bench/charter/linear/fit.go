@@ -24,13 +24,12 @@ type Options struct {
 	Seed                    uint64
 }
 
-// Defaults were found by trying others. The weights of harmless
-// replies that look like the bad ones are up, and those of refusals down, which
-// anything can tell from harm.
+// Defaults were found by trying others. Harmless replies of the kind that looks
+// most like the bad ones weigh more than there are of them.
 func Defaults() Options {
 	return Options{
 		Epochs: 12, Rate: 0.3, Decay: 3e-3, Floor: 100, Groups: 3, GroupPower: 0.75, SourcePower: 0.5, Topics: true, Seed: 1,
-		Weights: map[string]float64{"xstest:ok": 8, "alpacaeval:ok": 4, "own:ok": 4, "gptfuzz:ok": 0.5, "jbb:ok": 0.5},
+		Weights: map[string]float64{"xstest:ok": 8, "alpacaeval:ok": 4, "own:ok": 4},
 	}
 }
 

@@ -128,7 +128,7 @@ func TestLeaveOutRanksWithoutTheSource(t *testing.T) {
 	items := made()
 	for i := range items { // jbb is only told by what gptfuzz does not have
 		if items[i].Source == "jbb" {
-			items[i].Text = strings.NewReplacer("zorg", "krell", "blick", "snod", "frump", "vask").Replace(items[i].Text)
+			items[i].Text = strings.NewReplacer("zorg", "krell", "blick", "snod", "frump", "vask", "calm", "mild", "tulip", "aster", "garden", "patio").Replace(items[i].Text)
 		}
 	}
 	of, err := LeaveOut(Sources, items, Defaults())("jbb")
