@@ -39,6 +39,8 @@ type JudgeConfig struct {
 	Model     string
 	Companion quorum.CompanionID // whose own it is; "" for everyone's
 	Key       Secret
+	KeyFile   string      // as a companion's
+	OAuth     OAuthConfig // only of a companion's own
 	Timeout   time.Duration
 	InFlight  int
 
@@ -108,6 +110,7 @@ func (r *resolver) judge(doc *fileJudge, path string, c *Config) JudgeConfig {
 		Model:     r.text(doc.Model, path+".model", ""),
 		Companion: quorum.CompanionID(r.text(doc.Companion, path+".companion", "")),
 		Key:       r.secret(&doc.Key, path+".key"),
+		KeyFile:   doc.Key.path(),
 		Timeout:   r.duration(doc.Timeout, path+".timeout", defaultJudgeTimeout),
 		InFlight:  r.count(doc.InFlight, path+".inFlight", 1, maxCount, defaultJudgeInFlight),
 		Evidence:  int32(r.count(doc.Evidence, path+".evidence", -maxJudgeEvidence, maxJudgeEvidence, defaultJudgeEvidence)),
@@ -153,7 +156,8 @@ func (r *resolver) ownJudge(doc *fileJudge, path string, c *Config, j *JudgeConf
 	case c.Companions[at].Provider != "kaizen":
 		r.problem(doc.Companion, path+".companion", "%s does not speak the companion protocol (provider kaizen)", j.Companion)
 	default:
-		j.Endpoint, j.Key = c.Companions[at].Endpoint, c.Companions[at].Key
+		own := &c.Companions[at]
+		j.Endpoint, j.Key, j.KeyFile, j.OAuth = own.Endpoint, own.Key, own.KeyFile, own.OAuth
 	}
 }
 
@@ -177,7 +181,7 @@ func (r *resolver) dollars(l leaf, path string) quorum.MicroUSD {
 	return quorum.MicroUSD(v)
 }
 
-// origin is a URL without its path: where the companion protocol's paths are.
+// originOf is a URL without its path: where the companion protocol's paths are.
 func originOf(endpoint string) (string, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {

@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -235,6 +237,74 @@ func TestACourtKeepsWhatIsUnchanged(t *testing.T) {
 		if _, err := newCourt([]JudgeConfig{bad}, nil, nil); err == nil {
 			t.Errorf("%+v: taken", bad)
 		}
+	}
+}
+
+// A judge's key is kept in a file as a companion's is: whoever rotates it tells
+// nobody, and a reload that follows gives the judge no new budget.
+func TestAJudgesKeyIsRotated(t *testing.T) {
+	g := startGuardian(t, "sk-guard-one")
+	file := filepath.Join(t.TempDir(), "key")
+	putFile(t, file, "sk-guard-one\n")
+	c := parse(t, fmt.Sprintf("judges:\n  - {id: g, kind: guard, endpoint: %q, model: m, key: {file: %q}}\n", g.url, file))
+	before, err := newCourt(c.Judges, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer before.close(nil)
+	ask := func(name string) {
+		t.Helper()
+		if _, err := before.adapters[0].Judge.Judge(t.Context(), "text", quorum.Standard); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	ask("with the first key")
+	g.set("sk-guard-second", 200)
+	putFile(t, file, "sk-guard-second\n")
+	before.adapters[0].soon() // or a second later
+	ask("with the second")
+
+	again := c.Judges[0]
+	again.Key = newSecret("sk-guard-second")
+	after, err := newCourt([]JudgeConfig{again}, before, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.judges[0] != before.judges[0] {
+		t.Error("a key that was rotated has the judge begin anew")
+	}
+}
+
+// A companion's own judge has whatever key the companion has, a token too.
+func TestAJudgeOfACompanionsHasItsToken(t *testing.T) {
+	tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"access_token":"a-token","token_type":"Bearer","expires_in":3600}`)
+	}))
+	defer tokens.Close()
+	var sent atomic.Pointer[string]
+	own := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got := r.Header.Get("Authorization")
+		sent.Store(&got)
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"score":100,"violations":[]}`)
+	}))
+	defer own.Close()
+	c := parse(t, fmt.Sprintf(`companions:
+  - {id: MINE, provider: kaizen, endpoint: %q, tier: standard, oauth: {tokenURL: %q, clientID: kaizen, clientSecret: {env: OPENAI_API_KEY}}}
+judges:
+  - {id: own, kind: validate, companion: MINE}
+`, own.URL, tokens.URL))
+	court, err := newCourt(c.Judges, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer court.close(nil)
+	if _, err := court.adapters[0].Judge.Judge(t.Context(), "text", quorum.Standard); err != nil {
+		t.Fatal(err)
+	}
+	if got := *sent.Load(); got != "Bearer a-token" {
+		t.Errorf("it is sent %q", got)
 	}
 }
 
