@@ -121,6 +121,9 @@ func (r *resolver) judge(doc *fileJudge, path string, c *Config) JudgeConfig {
 		PerDay:    r.dollars(doc.Budget.PerDay, path+".budget.perDay"),
 		Price:     quorum.Price{Input: r.price(doc.Price.Input, path+".price.input"), Output: r.price(doc.Price.Output, path+".price.output")},
 	}
+	if j.From > j.Under {
+		r.problem(doc.Scores.Under, path+".scores.under", "is less than from, %s: no score is between", j.From)
+	}
 	if j.PerDay > 0 && j.Price == (quorum.Price{}) {
 		r.problem(doc.Budget.PerDay, path+".budget.perDay", "bounds nothing without a price")
 	}

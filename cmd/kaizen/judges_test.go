@@ -75,6 +75,7 @@ func TestConfigRefusesJudges(t *testing.T) {
 		{"too many", judges("id: a, kind: guard"+at, "id: b, kind: guard"+at, "id: c, kind: guard"+at, "id: d, kind: guard"+at, "id: e, kind: guard"+at), []string{"judges: there are 5, at most 4"}},
 		{"a sample over all", judges("id: g, kind: guard, sample: 1.5" + at), []string{"judges[0].sample: want a number from 0 to 1"}},
 		{"a score over 100", judges("id: g, kind: guard, scores: {under: 101}" + at), []string{"judges[0].scores.under: want a number from 0 to 100"}},
+		{"scores between which there is none", judges("id: g, kind: guard, scores: {under: 60}" + at), []string{"kaizen.yaml:5:42: judges[0].scores.under: is less than from, 65: no score is between"}},
 		{"no time", judges("id: g, kind: guard, timeout: 0s" + at), []string{"judges[0].timeout: want a duration"}},
 		{"money without a price", judges("id: g, kind: guard, budget: {perDay: '5.00'}" + at), []string{"judges[0].budget.perDay: bounds nothing without a price"}},
 		{"money that is none", judges("id: g, kind: guard, price: {input: '0.1'}, budget: {perDay: '-5'}" + at), []string{`judges[0].budget.perDay: want USD, a decimal over 0 in quotes`}},
