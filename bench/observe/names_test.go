@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -126,6 +125,9 @@ func (k known) add(name, label, value string) {
 	k[name][label][value] = true
 }
 
+// metricName is the label that has a series' metric.
+const metricName = "__name__"
+
 var promql = parser.NewParser(parser.Options{})
 
 // exported parses what the gateway exports; what Prometheus adds is there too.
@@ -140,7 +142,7 @@ func exported(t *testing.T, text string) known {
 		if err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		name := series.Get(labels.MetricName)
+		name := series.Get(metricName)
 		for _, own := range []string{"job", "instance"} {
 			k.add(name, own, "")
 		}
@@ -242,7 +244,7 @@ func (k known) check(t *testing.T, sources string, q query) (metrics []string) {
 				labelled[label] = true
 			}
 			for _, m := range n.LabelMatchers {
-				if m.Name == labels.MetricName {
+				if m.Name == metricName {
 					continue
 				}
 				// A label that only some series of the metric have is one all the same.
@@ -335,14 +337,4 @@ func number(t *testing.T, digits string) int64 {
 		t.Fatal(err)
 	}
 	return n
-}
-
-// sorted gives a set's members in order.
-func sorted(set map[string]bool) []string {
-	all := make([]string, 0, len(set))
-	for member := range set {
-		all = append(all, member)
-	}
-	slices.Sort(all)
-	return all
 }

@@ -68,10 +68,9 @@ func startScene(t *testing.T) *scene {
 		data, listen, digest(appKey), digest(monitorKey), companions)
 	s.startGateway(kaizen, config) // makes the ledger's key, which a witness is to know
 	s.gateway.stop()
-	vouching, vouched := startWitness(t, kaizen, s.dir, "w1", data)
+	_, vouched := startWitness(t, kaizen, s.dir, "w1", data)
 	gone, going := startWitness(t, kaizen, s.dir, "w2", data)
 	gone.stop()
-	_ = vouching
 	s.startGateway(kaizen, config+"ledger:\n  witnesses:\n"+vouched+going)
 
 	file, key := filepath.Join(s.dir, "prometheus.yaml"), filepath.Join(s.dir, "monitor.key")

@@ -23,6 +23,7 @@ type sink struct {
 	raw     []byte     // all that arrived, as it arrived
 	spans   []span
 	metrics map[string]pmetric.Metric
+	schemas map[string]string // by metric
 	refused []error
 }
 
@@ -31,11 +32,10 @@ type span struct {
 	ptrace.Span
 	resource map[string]any
 	scope    string
-	schema   string
 }
 
 func startSink(t *testing.T) *sink {
-	s := &sink{metrics: map[string]pmetric.Metric{}}
+	s := &sink{metrics: map[string]pmetric.Metric{}, schemas: map[string]string{}}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	s.url = server.URL
@@ -76,7 +76,7 @@ func (s *sink) take(r *http.Request) error {
 		for _, rs := range req.Traces().ResourceSpans().All() {
 			for _, ss := range rs.ScopeSpans().All() {
 				for _, one := range ss.Spans().All() {
-					s.spans = append(s.spans, span{one, rs.Resource().Attributes().AsRaw(), ss.Scope().Name(), ss.SchemaUrl()})
+					s.spans = append(s.spans, span{one, rs.Resource().Attributes().AsRaw(), ss.Scope().Name()})
 				}
 			}
 		}
@@ -88,7 +88,7 @@ func (s *sink) take(r *http.Request) error {
 		for _, rm := range req.Metrics().ResourceMetrics().All() {
 			for _, sm := range rm.ScopeMetrics().All() {
 				for _, m := range sm.Metrics().All() {
-					s.metrics[m.Name()] = m
+					s.metrics[m.Name()], s.schemas[m.Name()] = m, sm.SchemaUrl()
 				}
 			}
 		}
