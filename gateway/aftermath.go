@@ -36,6 +36,7 @@ type aftermath struct {
 type shadowRound struct {
 	round   *fanout.Round
 	sheet   *scoring.Sheet
+	judging *judging
 	members []*quorum.Companion
 }
 
@@ -46,8 +47,10 @@ func (g *Gateway) askShadows(ctx context.Context, s *sitting) *shadowRound {
 		return nil
 	}
 	sheet := g.scorer.NewSheet(s.d, len(s.panel.shadowLines))
-	round := g.fan.Ask(context.WithoutCancel(ctx), s.d, s.panel.shadowLines, g.reading(ctx, sheet))
-	return &shadowRound{round, sheet, s.panel.shadowMembers}
+	sheet.Hold(s.form)
+	judging := g.newJudging(ctx, s.jury, s.d, false)
+	round := g.fan.Ask(context.WithoutCancel(ctx), s.d, s.panel.shadowLines, g.reading(ctx, sheet, judging))
+	return &shadowRound{round, sheet, judging, s.panel.shadowMembers}
 }
 
 func newAftermath(g *Gateway, s *sitting, shadows *shadowRound) *aftermath {
