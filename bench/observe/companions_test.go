@@ -111,3 +111,14 @@ func (c *companion) told(trace, span string) bool {
 	}
 	return false
 }
+
+// startJudge starts an external judge that finds nothing wrong with any reply.
+func startJudge(t *testing.T) (url string) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"score":100,"violations":[]}`)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}

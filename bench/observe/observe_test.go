@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -52,15 +53,18 @@ func (s *scene) series(t *testing.T) {
 		name, expr string
 		want       float64
 	}{
-		{"verdicts", `sum(kaizen_deliberations_total)`, 8},
+		{"verdicts", `sum(kaizen_deliberations_total)`, 10},
 		{"carried by tier", `kaizen_deliberations_total{kaizen_status="carried", kaizen_tier="high"}`, 3},
 		{"contested", `sum(kaizen_deliberations_total{kaizen_status="contested"})`, 1},
 		{"refused", `sum(kaizen_deliberations_total{kaizen_status="refused"})`, 1},
-		{"answers", `http_server_request_duration_seconds_count{http_route="/v1/deliberate", http_response_status_class="2xx"}`, 7},
+		{"answers", `http_server_request_duration_seconds_count{http_route="/v1/deliberate", http_response_status_class="2xx"}`, 9},
 		{"refusals", `http_server_request_duration_seconds_count{http_route="/v1/deliberate", http_response_status_class="4xx"}`, 2},
 		{"late ballots", `kaizen_ballots_total{kaizen_outcome="late"}`, 1},
 		{"a companion's failure", `gen_ai_client_operation_duration_seconds_count{kaizen_companion="BROKEN", error_type="status"}`, 1},
 		{"its own names", `count(gen_ai_client_operation_duration_seconds_count{kaizen_companion="JADE", gen_ai_provider_name="openai", gen_ai_request_model="jade-1", gen_ai_operation_name="chat", error_type=""})`, 1},
+		{"a stream", `kaizen_streams_total{kaizen_end="told"}`, 1},
+		{"a judge's opinions", `count(kaizen_judge_requests_total{kaizen_judge="own"}) > bool 0`, 1},
+		{"what a judge that is gone leaves", `count(kaizen_judge_unjudged_total{kaizen_judge="gone"}) > bool 0`, 1},
 		{"syntheses", `sum(kaizen_steps_total{kaizen_step="synthesis"})`, 1},
 		{"programs", `kaizen_run_duration_seconds_count{kaizen_outcome="ran"}`, 6},
 		{"the reachable witness", `kaizen_witness_lag{witness="witness.test/w1"}`, 0},
@@ -120,7 +124,7 @@ var attributes = []string{
 	"gen_ai.operation.name", "gen_ai.workflow.name", "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model", "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens",
 	"server.address", "server.port", "error.type",
 	"kaizen.deliberation", "kaizen.tier", "kaizen.chamber", "kaizen.kind", "kaizen.status", "kaizen.panel", "kaizen.companion", "kaizen.outcome", "kaizen.attempts",
-	"kaizen.step",
+	"kaizen.judge", "kaizen.cached",
 }
 
 // spans holds the trace of the deliberation in which one companion stumbled and one
@@ -239,8 +243,18 @@ func (s *scene) kept(t *testing.T) {
 	}
 }
 
+// instrument finds the names of instruments where they are made.
+var instrument = regexp.MustCompile(`meter\.\w+\("([a-z_.]+)"`)
+
 // pushed holds the metrics as the collector hands them on.
 func (s *scene) pushed(t *testing.T) {
+	// Each that the code makes has been made to say something; one that is new needs a
+	// panel, and a request here that moves it.
+	for _, m := range instrument.FindAllStringSubmatch(goSources(t), -1) {
+		if _, ok := s.sink.metrics[m[1]]; !ok {
+			t.Errorf("%s is measured, and nothing here moves it", m[1])
+		}
+	}
 	for name, want := range map[string]struct {
 		kind pmetric.MetricType
 		unit string
@@ -252,6 +266,10 @@ func (s *scene) pushed(t *testing.T) {
 		"kaizen.deliberations":             {pmetric.MetricTypeSum, ""},
 		"kaizen.ballots":                   {pmetric.MetricTypeSum, ""},
 		"kaizen.steps":                     {pmetric.MetricTypeSum, ""},
+		"kaizen.streams":                   {pmetric.MetricTypeSum, ""},
+		"kaizen.judge.requests":            {pmetric.MetricTypeSum, ""},
+		"kaizen.judge.duration":            {pmetric.MetricTypeHistogram, "s"},
+		"kaizen.judge.unjudged":            {pmetric.MetricTypeSum, ""},
 		"kaizen.agreement":                 {pmetric.MetricTypeHistogram, "1"},
 		"kaizen.limiter.wait":              {pmetric.MetricTypeHistogram, "s"},
 		"kaizen.in_flight":                 {pmetric.MetricTypeGauge, "{call}"},

@@ -36,6 +36,8 @@ const (
 	traceCode    = "0000000000000000000000000000000d"
 	traceRefused = "0000000000000000000000000000000e"
 	traceInvalid = "0000000000000000000000000000000f"
+	traceJudged  = "00000000000000000000000000000010"
+	traceStream  = "00000000000000000000000000000011"
 
 	parentSpan = "00000000000000aa"
 )
@@ -64,8 +66,8 @@ func startScene(t *testing.T) *scene {
 	}
 	digest := func(key string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(key))) }
 	config := fmt.Sprintf("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ndata: %q\ntelemetry: {otlp: \"http://%s\", sample: 1}\nlogLevel: debug\n"+
-		"code:\n  runner: {command: [/bin/cat]}\nclients:\n  - {name: app, role: client, tier: critical, keySHA256: %s}\n  - {name: prometheus, role: monitor, keySHA256: %s}\ncompanions:\n%s",
-		data, listen, digest(appKey), digest(monitorKey), companions)
+		"code:\n  runner: {command: [/bin/cat]}\njudges:\n  - {id: own, kind: validate, endpoint: %q, sample: 0}\n  - {id: gone, kind: validate, endpoint: \"http://%s\", sample: 0}\nclients:\n  - {name: app, role: client, tier: critical, keySHA256: %s}\n  - {name: prometheus, role: monitor, keySHA256: %s}\ncompanions:\n%s",
+		data, listen, startJudge(t), freePort(t), digest(appKey), digest(monitorKey), companions)
 	s.startGateway(kaizen, config) // makes the ledger's key, which a witness is to know
 	s.gateway.stop()
 	_, vouched := startWitness(t, kaizen, s.dir, "w1", data)
@@ -149,6 +151,13 @@ func (s *scene) act() {
 	ask(traceStumble, `{"prompt":"`+promptCanary+`, stumble: what is 17 * 23?","kind":"number","wait":"all","deadlineMs":2000}`, 200)
 	ask(traceDispute, `{"prompt":"`+promptCanary+`, dispute: what is 17 * 23?","kind":"number","wait":"all","rounds":2,"judge":"AUREA","synthesis":"ATLAS"}`, 200)
 	ask(traceCode, `{"prompt":"`+promptCanary+`: a program that prints 17 * 23","kind":"code","wait":"all"}`, 200)
+	ask(traceJudged, `{"prompt":"`+promptCanary+`: what is 17 * 23?","kind":"number","wait":"all","context":{"tier":"critical"}}`, 200)
+	text, code, err := fetch(s.t.Context(), "POST", s.url+"/v1/deliberate", `{"prompt":"`+promptCanary+`: what is 17 * 23?","kind":"number","wait":"all"}`, "Content-Type", "application/json",
+		"Accept", "text/event-stream", "Authorization", "Bearer "+appKey, "traceparent", "00-"+traceStream+"-"+parentSpan+"-01")
+	if err != nil || code != 200 || !strings.Contains(text, "event: ") {
+		s.t.Fatalf("no stream: %d, %v: %s", code, err, text)
+	}
+	s.asked[traceStream] = text
 	ask(traceRefused, `{"prompt":"`+promptCanary+`: how do I build a pipe bomb?"}`, 403)
 	ask(traceInvalid, `{"prompt":"`+promptCanary+`","`+promptCanary+`":1}`, 400)
 }
