@@ -150,6 +150,8 @@ func TestFormsOfAWordAreOneGram(t *testing.T) {
 		{"make", "making", true},
 		{"attacked", "attacks", true},
 		{"neighbour's", "Neighbours", true},
+		{"unguessable", "Ungu3ssabl3", true},
+		{"doohickeys", "d00hickey5", true},
 		{"virus", "viru", false},
 		{"less", "les", false},
 		{"red", "r", false},
