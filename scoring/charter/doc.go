@@ -9,6 +9,9 @@
 // bytes that may start one ('@', a digit, a known prefix) and then proved by
 // their own checks. Findings carry byte spans in the text as it was given.
 //
+// A [Stream] scores a reply that comes in parts; a [Redactor] puts marks in the
+// place of personal data and secrets, in logs and errors.
+//
 // A linear model over the same words then says how much the reply as a whole looks
 // like those that broke the charter: its evidence, by which replies are ranked, and
 // which may cost a finding that names no clause and alone never takes a text under

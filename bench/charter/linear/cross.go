@@ -38,6 +38,24 @@ func Cross(rules *charter.Scorer, texts []Text, o Options, use func(*Text) bool)
 // Evidence is what the model says that did not see t's group.
 func (c *Crossed) Evidence(t *Text) int32 { return c.tables[fold(t, Folds)].Evidence(&t.Sample) }
 
+// Scorers are whole scorers, a fold each, that advise above the evidence of advise.
+// What is returned picks, for an item, the one whose model did not see its group.
+func (c *Crossed) Scorers(advise [3]int32) (func(it *data.Item) *charter.Scorer, error) {
+	var scorers [Folds]*charter.Scorer
+	for k, table := range c.tables {
+		set := *table
+		set.Advise = advise
+		file, err := set.Encode()
+		if err != nil {
+			return nil, err
+		}
+		if scorers[k], err = charter.NewWith(file); err != nil {
+			return nil, err
+		}
+	}
+	return func(it *data.Item) *charter.Scorer { return scorers[fold(&Text{Item: it}, Folds)] }, nil
+}
+
 // EvidenceStripped is Evidence without what a jailbreak template made it say.
 func (c *Crossed) EvidenceStripped(t *Text) int32 {
 	return c.tables[fold(t, Folds)].Evidence(&t.Stripped)
