@@ -27,6 +27,7 @@ type sitting struct {
 	in      []bool
 	waited  time.Duration // from begun to the last reply that was listened to
 	twice   bool          // a second round may follow
+	widened bool          // a few had been heard first, and left it open
 }
 
 // Why listening ended.
@@ -36,6 +37,7 @@ const (
 	heardAll heard = iota
 	heardEnough
 	heardDeadline
+	heardFew // of a panel that could have been larger
 )
 
 // listen takes replies as they come until all are in, the outcome is fixed (or
