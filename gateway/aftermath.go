@@ -46,6 +46,7 @@ func (g *Gateway) askShadows(ctx context.Context, s *sitting) *shadowRound {
 		return nil
 	}
 	sheet := g.scorer.NewSheet(s.d, len(s.panel.shadowLines))
+	sheet.Hold(s.form)
 	judging := g.newJudging(ctx, s.jury, s.d, false)
 	round := g.fan.Ask(context.WithoutCancel(ctx), s.d, s.panel.shadowLines, g.reading(ctx, sheet, judging))
 	return &shadowRound{round, sheet, s.panel.shadowMembers}

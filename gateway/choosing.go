@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"cmp"
-	"os"
-	"strconv"
 	"slices"
 
 	"github.com/kaizen-os/deliberation/quorum"
@@ -123,9 +121,12 @@ func (p *panel) narrow(d *quorum.Deliberation, limits panelLimits) *panel {
 	return p.only(best.seats)
 }
 
-// fewFirst is how many companions at least a question is put to before it is put
-// to all: one that errs is outvoted by two.
-const fewFirst = 3
+// Of open text as many are asked first as can be compared; of other questions two,
+// if they can carry it: it is put to more where they differ.
+const (
+	fewFirst     = 2
+	fewFirstOpen = 3
+)
 
 // waves are the parts of p that a question is put to, one after the other until
 // one carries it: the best for their money, as many as can carry it, then twice as
@@ -133,32 +134,17 @@ const fewFirst = 3
 func (p *panel) waves(d *quorum.Deliberation) (waves []*panel) {
 	c := newChooser(p, d)
 	order := c.byPrice()
-	n := first()
-	for ; n < len(order); n++ {
-		if c.take(order[:n], 0, 0).able {
-			break
-		}
+	n := fewFirst
+	if d.Kind == quorum.Auto || d.Kind == quorum.Text || d.Kind == quorum.Code {
+		n = fewFirstOpen
 	}
-	for ; n < len(order); n = grow(n) {
-		waves = append(waves, p.only(c.take(order[:n], 0, 0).seats))
+	for n < len(order) && !c.able(order[:n]) {
+		n++
+	}
+	for ; n < len(order); n *= 2 {
+		waves = append(waves, p.only(slices.Sorted(slices.Values(order[:n]))))
 	}
 	return append(waves, p)
-}
-
-func first() int {
-	if v, _ := strconv.Atoi(os.Getenv("ESC_FIRST")); v > 0 {
-		return v
-	}
-	return fewFirst
-}
-func grow(n int) int {
-	switch os.Getenv("ESC_GROW") {
-	case "2":
-		return 2 * n
-	case "1":
-		return n + 1
-	}
-	return 1000
 }
 
 // cost is what asking all of p is reckoned to cost.

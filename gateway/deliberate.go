@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -13,6 +12,7 @@ import (
 	"github.com/kaizen-os/deliberation/gateway/wire"
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/scoring"
+	"github.com/kaizen-os/deliberation/scoring/form"
 	"github.com/kaizen-os/deliberation/store/ledger"
 )
 
@@ -23,8 +23,10 @@ type asking struct {
 	caller   *caller
 	limits   panelLimits
 	further  further
+	form     *form.Form // what replies must look like; nil for any
 	deadline time.Duration
 	received time.Time
+	watch    *watch // who is told how it goes; nil for nobody
 }
 
 // An outcome is a deliberation whose proof is durable.
@@ -113,7 +115,7 @@ func unrecorded(id string, cause error) error {
 // sit begins the sitting of a panel and fixes what it weighs. Auto is weighed as
 // text until the replies tell.
 func (g *Gateway) sit(view *view, a *asking, p *panel) *sitting {
-	s := &sitting{d: a.d, panel: p, policy: p.state.Policy, scorer: g.scorer, jury: view.jury, twice: a.further.rounds > 1}
+	s := &sitting{d: a.d, panel: p, policy: p.state.Policy, scorer: g.scorer, form: a.form, jury: view.jury, watch: a.watch, twice: a.further.rounds > 1}
 	s.q = quorum.Question{Tier: a.d.Tier, Kind: a.d.Kind, Options: len(a.d.Options), Operation: a.d.Operation != ""}
 	if s.q.Kind == quorum.Auto {
 		s.q.Kind = quorum.Text
@@ -121,6 +123,7 @@ func (g *Gateway) sit(view *view, a *asking, p *panel) *sitting {
 	s.q.Open = s.q.Kind == quorum.Code && g.runner == nil
 	s.panel.weigh(&s.q, a.d.Topic)
 	s.sheet = g.scorer.NewSheet(a.d, len(s.panel.lines))
+	s.sheet.Hold(a.form)
 	s.in = make([]bool, len(s.panel.lines))
 	s.begun = time.Now()
 	return s
@@ -157,6 +160,10 @@ func (g *Gateway) refusePrompt(ctx context.Context, a *asking, prompt *quorum.As
 
 // cut ends the listening: what becomes of the calls still out.
 func (g *Gateway) cut(s *sitting, end heard, shadows *shadowRound) *aftermath {
+	if end == heardGone && shadows != nil {
+		shadows.round.Cancel() // nobody is asked on behalf of a client that has left
+		shadows = nil
+	}
 	m := newAftermath(g, s, shadows)
 	switch {
 	case end == heardDeadline, end == heardEnough && s.policy.Observed(s.d.ID):
@@ -242,22 +249,17 @@ func (g *Gateway) admitted(req *wire.Request, k *caller, received time.Time) (*a
 	if d.Cycle == "" {
 		d.Cycle = policy.Cycle
 	}
-	if len(req.Messages) > 0 {
-		d.Messages = make([]quorum.Message, len(req.Messages))
-		whole := make([]string, len(req.Messages))
-		for i, m := range req.Messages {
-			d.Messages[i] = quorum.Message{Role: m.Role, Content: m.Content}
-			whole[i] = m.Content
-		}
-		// What is scored, committed to and compared with is the whole conversation.
-		d.Prompt = strings.Join(whole, "\n\n")
+	converse(d, req)
+	held, err := shape(d, req)
+	if err != nil {
+		return nil, err
 	}
 	further, err := g.further(req, d, policy)
 	if err != nil {
 		return nil, err
 	}
 	return &asking{
-		d: d, caller: k, further: further, received: received, deadline: time.Duration(req.DeadlineMs) * time.Millisecond,
+		d: d, caller: k, further: further, form: held, received: received, deadline: time.Duration(req.DeadlineMs) * time.Millisecond,
 		limits: panelLimits{companions: req.MaxCompanions, cost: quorum.MicroUSD(req.MaxCostMicroUSD), escalate: req.Escalate},
 	}, nil
 }

@@ -31,7 +31,7 @@ type JudgeConfig struct {
 	Only     quorum.CompanionID // the companion whose replies alone it is asked about; "" for everyone's
 	Judge    scoring.Judge
 
-	Evidence int32        // replies that look as much like harm (Assessment.Evidence); 0 for none
+	Evidence int32        // replies with more of it than this (Assessment.Evidence); NoEvidence for none
 	From     quorum.Score // replies that the rules in the process score From and more,
 	Under    quorum.Score // and less than this
 	Sample   quorum.PPM   // of all others, by chance
@@ -44,6 +44,9 @@ type JudgeConfig struct {
 	Breaker   fanout.BreakerConfig
 	Logger    *slog.Logger // nil discards
 }
+
+// NoEvidence is more than any reply has.
+const NoEvidence int32 = math.MaxInt32
 
 // A Judge is an external judge with its limits, its breaker and its budget, which
 // outlive configurations: keep it across a reload that does not change its settings.
@@ -65,7 +68,7 @@ func NewJudge(cfg JudgeConfig) (*Judge, error) {
 		return nil, fmt.Errorf("judge %s: judge, kind and timeout are required", cfg.ID)
 	case cfg.Only != "" && !cfg.Only.Valid():
 		return nil, fmt.Errorf("judge %s: %q is no companion's id", cfg.ID, cfg.Only)
-	case cfg.Evidence < 0 || cfg.From < 0 || cfg.Under < 0 || cfg.Under > quorum.MaxScore || cfg.Sample < 0 || cfg.Sample > quorum.One:
+	case cfg.From < 0 || cfg.Under < 0 || cfg.Under > quorum.MaxScore || cfg.Sample < 0 || cfg.Sample > quorum.One:
 		return nil, fmt.Errorf("judge %s: which replies it is asked about is out of range", cfg.ID)
 	case cfg.PerMinute < 0 || cfg.PerDay < 0:
 		return nil, fmt.Errorf("judge %s: a budget is below 0", cfg.ID)
@@ -86,15 +89,10 @@ func NewJudge(cfg JudgeConfig) (*Judge, error) {
 	return &Judge{cfg: cfg, gate: gate, budget: newBudget(cfg.PerMinute, cfg.PerDay), digest: [32]byte(h.Sum(nil)), labels: newJudgeLabels(cfg.ID)}, nil
 }
 
-// call asks the judge for an opinion of text by ctx's deadline, if its budget allows
-// it and its breaker and limits let it through.
+// call asks the judge for an opinion of text by ctx's deadline, if its breaker and
+// limits let it through and its budget allows it. Each attempt costs.
 func (j *Judge) call(ctx context.Context, text string, tier quorum.Tier) (o quorum.Opinion, w quorum.Word) {
-	cost := j.cfg.Price.Cost(judgeExpects(text))
-	day, ok := j.budget.reserve(time.Now(), cost)
-	if !ok {
-		return quorum.Opinion{}, quorum.UnjudgedBy(reasonBudget)
-	}
-	called := false
+	spent := false
 	failed := j.gate.Do(ctx, func(ctx context.Context) (err error) {
 		defer func() {
 			if p := recover(); p != nil {
@@ -102,21 +100,29 @@ func (j *Judge) call(ctx context.Context, text string, tier quorum.Tier) (o quor
 				err = errors.New("panic")
 			}
 		}()
-		called = true
-		o, err = j.cfg.Judge.Judge(ctx, text, tier)
+		cost := j.cfg.Price.Cost(judgeExpects(text))
+		day, ok := j.budget.reserve(time.Now(), cost)
+		if !ok {
+			spent = true
+			return errSpent
+		}
+		if o, err = j.cfg.Judge.Judge(ctx, text, tier); err == nil && o.Usage != (quorum.Usage{}) {
+			j.budget.settle(day, cost, j.cfg.Price.Cost(o.Usage))
+		}
 		return err
 	})
 	switch {
-	case !called:
-		j.budget.settle(day, cost, 0)
-	case failed == nil && o.Usage != (quorum.Usage{}):
-		j.budget.settle(day, cost, j.cfg.Price.Cost(o.Usage))
+	case spent:
+		return quorum.Opinion{}, quorum.UnjudgedBy(reasonBudget)
+	case failed != nil:
+		return quorum.Opinion{}, quorum.UnjudgedBy(unjudgedReason(failed.Class))
 	}
-	if failed == nil {
-		return o, quorum.WordOf(o.Step())
-	}
-	return quorum.Opinion{}, quorum.UnjudgedBy(unjudgedReason(failed.Class))
+	return o, quorum.WordOf(o.Step())
 }
+
+// errSpent ends a call for which the budget has nothing left; it says nothing of the
+// judge.
+var errSpent = &fanout.AskError{Class: fanout.ClassBusy, Reason: "the budget is used up"}
 
 // Reasons of [quorum.UnjudgedBy] that are no class of package fanout's.
 const (

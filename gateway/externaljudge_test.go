@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -34,17 +35,17 @@ type guard struct {
 	seen []string
 }
 
-// A verdict answers one call of a guard.
-type verdict = func(w http.ResponseWriter, text string)
+// A ruling answers one call of a guard.
+type ruling = func(w http.ResponseWriter, text string)
 
-func judges(content string) verdict {
+func judges(content string) ruling {
 	return func(w http.ResponseWriter, _ string) {
 		fmt.Fprintf(w, `{"choices":[{"message":{"content":%q},"finish_reason":"stop"}],"usage":{"prompt_tokens":200,"completion_tokens":3}}`, content)
 	}
 }
 
 // objects says unsafe where a text has the word.
-func objects(word, codes string) verdict {
+func objects(word, codes string) ruling {
 	return func(w http.ResponseWriter, text string) {
 		if strings.Contains(text, word) {
 			judges("unsafe\n"+codes)(w, text)
@@ -54,7 +55,7 @@ func objects(word, codes string) verdict {
 	}
 }
 
-func answers(status int, headers ...string) verdict {
+func answers(status int, headers ...string) ruling {
 	return func(w http.ResponseWriter, _ string) {
 		for i := 0; i < len(headers); i += 2 {
 			w.Header().Set(headers[i], headers[i+1])
@@ -64,9 +65,9 @@ func answers(status int, headers ...string) verdict {
 }
 
 // neverSays holds every call until the gateway hangs up.
-var neverSays verdict
+var neverSays ruling
 
-func newGuard(t testing.TB, says verdict) *guard {
+func newGuard(t testing.TB, says ruling) *guard {
 	t.Helper()
 	g := &guard{asked: make(chan string, 64), end: make(chan struct{}), says: says}
 	server := httptest.NewServer(http.HandlerFunc(g.serve))
@@ -110,7 +111,7 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (g *guard) does(says verdict) {
+func (g *guard) does(says ruling) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.says = says
@@ -202,7 +203,7 @@ func TestAJudgesObjectionIsInBallotProofAndVerdict(t *testing.T) {
 		Judges json.RawMessage
 		Jury   string
 	}
-	if err := json.Unmarshal(r.get("/charter").body, &charter); err != nil || charter.Jury != fmt.Sprintf("%x", p.Jury.Digest) {
+	if err := json.Unmarshal(r.get("/charter").body, &charter); err != nil || charter.Jury != fmt.Sprintf("%x", p.Jury.Digest) || sha256.Sum256(charter.Judges) != p.Jury.Digest {
 		t.Errorf("jury %x, charter %s: %v", p.Jury.Digest, charter.Jury, err)
 	}
 	if want := `[{"id":"guard","kind":"guard","model":"guard-1","table":"` + judge.Tables() + `","companion":"","evidence":0,"from":0,"under":0,"samplePpm":1000000}]`; string(charter.Judges) != want {
@@ -242,6 +243,12 @@ func TestWhichRepliesAreAskedAbout(t *testing.T) {
 func TestAsks(t *testing.T) {
 	j := must(NewJudge(JudgeConfig{ID: "x", Kind: "guard", Judge: new(silent), Timeout: time.Second, Evidence: 70, From: 6500, Under: 9600, Sample: 10_000}))(t)
 	standard, critical := &quorum.Deliberation{Tier: quorum.Standard}, &quorum.Deliberation{Tier: quorum.Critical}
+	low := must(NewJudge(JudgeConfig{ID: "y", Kind: "guard", Judge: new(silent), Timeout: time.Second, Evidence: -1000}))(t)
+	for evidence, want := range map[int32]bool{-1001: false, -1000: false, -999: true, 5: true, 0: false} { // 0: not measured
+		if low.asks(standard, "AUREA", &quorum.Assessment{Score: quorum.MaxScore, Evidence: evidence}, 0) != want {
+			t.Errorf("evidence %d, over -1000: %t", evidence, !want)
+		}
+	}
 	for _, tt := range []struct {
 		name     string
 		d        *quorum.Deliberation
@@ -250,8 +257,8 @@ func TestAsks(t *testing.T) {
 		drawn    quorum.PPM
 		want     bool
 	}{
-		{"nothing speaks for it", standard, quorum.MaxScore, 69, 10_000, false},
-		{"most evidence", standard, quorum.MaxScore, 70, 10_000, true},
+		{"nothing speaks for it", standard, quorum.MaxScore, 70, 10_000, false},
+		{"most evidence", standard, quorum.MaxScore, 71, 10_000, true},
 		{"a score at the lower bound", standard, 6500, 0, 10_000, true},
 		{"a score under it counts nowhere", standard, 6499, 0, 10_000, false},
 		{"a score at the upper bound", standard, 9600, 0, 10_000, false},
@@ -299,7 +306,7 @@ func TestAJudgeThatFailsIsNoPass(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
-		says   verdict
+		says   ruling
 		reason string
 	}{
 		{"a wrong key", answers(401), "refused"},
@@ -406,7 +413,6 @@ func TestEqualRepliesAreJudgedOnce(t *testing.T) {
 	if got := judgedBy(d); got != "AUREA: guard 100; ATLAS: guard 100; ZENITH: guard 100" || g.texts() != "42" {
 		t.Errorf("judged %s, asked about %s", got, g.texts())
 	}
-	r.opinions.kept.Wait()
 	r.ask(sixTimesSeven + `}`)
 	if g.texts() != "42" {
 		t.Errorf("it was asked again: %s", g.texts())
@@ -453,7 +459,6 @@ func TestAJudgesBudget(t *testing.T) {
 			g := newGuard(t, judges("safe"))
 			r := start(t, setup{panel: panelOf(t, says("42"), turns(says("42"), says("It is 42"))), judges: []*Judge{g.judge(t, "guard", tt.cfg)}})
 			r.ask(sixTimesSeven + `}`)
-			r.opinions.kept.Wait()
 			d := r.ask(sixTimesSeven + `}`)
 			if got := judgedBy(d); got != "AUREA: guard 100; ATLAS: guard unjudged budget" || d.Status != "carried" || g.texts() != "42" {
 				t.Errorf("%s, judged %s, asked about %s", d.Status, got, g.texts())
@@ -742,5 +747,42 @@ func TestJudgeConfig(t *testing.T) {
 		if _, err := NewJudge(cfg); err == nil {
 			t.Errorf("%s: taken", name)
 		}
+	}
+}
+
+// One reply is judged while others are still to come, and what comes after the
+// answer is judged in its own time.
+func TestJudgingGoesOnBesideThePanel(t *testing.T) {
+	t.Parallel()
+	g := newGuard(t, objects("41", "S1"))
+	r := start(t, setup{panel: []*companion{member(t, "AUREA", says("42")), member(t, "ATLAS", held), member(t, "SOLARA", held)},
+		judges: []*Judge{g.judge(t, "guard", nil)}, policy: func(p *quorum.Policy) { p.Early.ObserveOne = 1 }})
+	answered := r.posting(`{"prompt":"Six times seven?","kind":"number"}`)
+	atlas, solara := r.panel[1].next(t), r.panel[2].next(t)
+	if text := within(t, "the judge's call", g.asked); text != "42" {
+		t.Errorf("asked about %s", text)
+	}
+	waiting(t, answered)
+	atlas.says("42")
+	d := within(t, "the answer", answered).deliberation(http.StatusOK)
+	if judgedBy(d) != "AUREA: guard 100; ATLAS: guard 100; SOLARA: " || outcomes(d) != "AUREA ok, ATLAS ok, SOLARA unneeded" {
+		t.Errorf("judged %s, %s", judgedBy(d), outcomes(d))
+	}
+	solara.says("41")
+	if b := r.completion(d.ID).Ballots[2]; b.Judged != "6" || b.Score != 5000 || b.Outcome != quorum.OK {
+		t.Errorf("SOLARA's final ballot %+v", b)
+	}
+}
+
+// A second attempt costs like the first, and a budget that is used up says nothing
+// of the judge.
+func TestARetryCosts(t *testing.T) {
+	t.Parallel()
+	g := newGuard(t, answers(503))
+	j := g.judge(t, "guard", func(c *JudgeConfig) { c.PerMinute, c.Breaker = 1, fanout.BreakerConfig{Failures: 1} })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, w := j.call(ctx, "text", quorum.Standard); w.Unjudged() != "budget" || g.texts() != "text" || j.gate.Breaker() != fanout.Closed {
+		t.Errorf("%s after %s, breaker %v", w.Unjudged(), g.texts(), j.gate.Breaker())
 	}
 }

@@ -125,6 +125,7 @@ func (g *Gateway) follow(ctx context.Context, view *view, s *sitting, a *asking)
 func (f *sequel) step(ctx context.Context, name int, take func(context.Context) quorum.Outcome) {
 	ctx, span := f.g.telemetry.start(ctx, stepNames[name])
 	defer span.End()
+	f.s.watch.step(stepNames[name])
 	begun := time.Now()
 	outcome := take(ctx)
 	if outcome != quorum.Unneeded {

@@ -45,6 +45,8 @@ type Config struct {
 	InFlight   int      // deliberations at once; zero is DefaultInFlight
 	BodyBytes  int      // the largest request body; zero is DefaultBodyBytes
 
+	Heartbeat time.Duration // how long a stream is silent at most; zero is DefaultHeartbeat
+
 	// SampleKey is what the replies that external judges are asked about by chance are
 	// drawn with. Whoever has it can draw again; companions must not have it.
 	SampleKey [32]byte
@@ -94,6 +96,7 @@ type Gateway struct {
 	erasing       singleflight.Group // erasures, by deliberation
 	calibrating   chan struct{}      // held by the one calibration at work
 	backups       backups
+	heartbeat     time.Duration
 	steward       [32]byte
 	server        *fasthttp.Server
 	listeners     listeners
@@ -128,6 +131,9 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.BodyBytes == 0 {
 		cfg.BodyBytes = DefaultBodyBytes
 	}
+	if cfg.Heartbeat == 0 {
+		cfg.Heartbeat = DefaultHeartbeat
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -136,7 +142,7 @@ func New(cfg Config) (*Gateway, error) {
 		redactor: cfg.Scorer.Charter().Redactor(), log: cfg.Logger, admission: newAdmission(cfg.InFlight), steward: cfg.StewardKey, stop: make(chan struct{}),
 		sampleKey: cfg.SampleKey, leaving: make(chan struct{}), calibrating: make(chan struct{}, 1), bundling: make(chan struct{}, maxBundles),
 	}
-	g.backups.dir = cfg.BackupDir
+	g.backups.dir, g.heartbeat = cfg.BackupDir, cfg.Heartbeat
 	if cfg.BackupDir != "" {
 		// What a killed process left there: it may hold texts that are to be erased.
 		if err := os.RemoveAll(cfg.BackupDir); err != nil {

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"os"
 
 	"github.com/kaizen-os/deliberation/gateway/wire"
 	"github.com/kaizen-os/deliberation/quorum"
@@ -21,6 +20,7 @@ func (g *Gateway) hear(ctx context.Context, view *view, a *asking) (*sitting, he
 	s := g.sit(view, a, p)
 	shadows := g.askShadows(ctx, s)
 	g.address(ctx, s, nil)
+	a.watch.asked(s, a.deadline)
 	end := s.listen(ctx)
 	return s, end, g.cut(s, end, shadows)
 }
@@ -32,31 +32,35 @@ func (g *Gateway) address(ctx context.Context, s *sitting, said []*quorum.Reply)
 }
 
 // escalate puts the question to the first of waves, and to each next where those
-// before left it open. A wave is a panel that holds the one before it; what a panel
+// before left it open. A wave is a panel that holds the one before it; what one
 // carries stands as the verdict of that panel. Replies are asked for once.
 func (g *Gateway) escalate(ctx context.Context, view *view, a *asking, waves []*panel) (*sitting, heard, *aftermath) {
 	s := g.sit(view, a, waves[0])
 	shadows := g.askShadows(ctx, s)
 	g.address(ctx, s, nil)
 	for _, next := range waves[1:] {
+		a.watch.asked(s, a.deadline)
 		end := s.listen(ctx)
 		s.round.Cancel()
 		s.decide(g.suspended)
-		if end == heardDeadline || s.enough() {
+		switch {
+		case end == heardGone:
+			return s, end, g.cut(s, end, shadows)
+		case end == heardDeadline || s.undisputed():
 			return s, heardFew, g.cut(s, heardFew, shadows)
 		}
 		s = g.widen(ctx, view, a, s, next)
 	}
+	a.watch.asked(s, a.deadline)
 	end := s.listen(ctx)
 	return s, end, g.cut(s, end, shadows)
 }
 
-// enough reports whether the verdict of a part of the panel stands for all.
-func (s *sitting) enough() bool {
-	if s.verdict.Status != quorum.Carried {
-		return false
-	}
-	return os.Getenv("ESC_UNAN") == "" || len(s.verdict.Positions) == 1
+// undisputed reports whether the verdict of a part of the panel stands for all: it
+// is carried with one voice. Of an open question nothing is carried, and those who
+// are asked first are those that count most: more of them change nothing.
+func (s *sitting) undisputed() bool {
+	return s.q.Open || s.verdict.Status == quorum.Carried && len(s.verdict.Positions) == 1
 }
 
 // widen begins the sitting of a larger panel with what s has heard.
@@ -64,15 +68,15 @@ func (g *Gateway) widen(ctx context.Context, view *view, a *asking, s *sitting, 
 	s.judging.stop()
 	wide := g.sit(view, a, p)
 	wide.begun, wide.widened = s.begun, true
-	said := make([]*quorum.Reply, len(p.members))
+	wide.before = make([]*quorum.Reply, len(p.members))
 	for i, m := range s.panel.members {
 		// One that was cut off, since the others had made its word needless, is asked
 		// again: they had not.
 		if r := s.round.Reply(i); r.Outcome != quorum.Unneeded {
-			said[p.seatOf(m.ID)] = r
+			wide.before[p.seatOf(m.ID)] = r
 		}
 	}
-	g.address(ctx, wide, said)
+	g.address(ctx, wide, wide.before)
 	return wide
 }
 

@@ -76,7 +76,8 @@ func (j *Judge) asks(d *quorum.Deliberation, by quorum.CompanionID, a *quorum.As
 	case d.Tier == quorum.Critical:
 		return true
 	}
-	return c.Evidence > 0 && a.Evidence >= c.Evidence || a.Score >= c.From && a.Score < c.Under || drawn < c.Sample
+	// An evidence of exactly 0 is that of a scorer which has no model to find any.
+	return a.Evidence != 0 && a.Evidence > c.Evidence || a.Score >= c.From && a.Score < c.Under || drawn < c.Sample
 }
 
 // draw is the lot, 0 to One, by which a reply is sampled: by a keyed hash, so that
@@ -115,7 +116,7 @@ type flight struct {
 
 const (
 	// maxOpinions is how many are kept: some hundred bytes each.
-	maxOpinions = 20_000
+	maxOpinions = 8192
 	// opinionAge is how long one is good for: a judge's model may change under its name.
 	opinionAge = time.Hour
 )
@@ -181,6 +182,9 @@ func (o *opinions) fly(ctx context.Context, key opinionKey, f *flight, j *Judge,
 	f.opinion, f.word = j.call(ctx, text, tier)
 	if _, ok := f.word.Step(); ok {
 		o.kept.SetWithTTL(string(key[:]), &opinion{key, f.opinion}, 1, opinionAge)
+		// A Set is seen later, and between the end of this flight and that moment
+		// whoever asks the same would call again. After a call, the wait is nothing.
+		o.kept.Wait()
 	}
 }
 

@@ -62,6 +62,7 @@ type setup struct {
 	bodyBytes   int
 	promptBytes int
 	maxDeadline time.Duration
+	heartbeat   time.Duration
 	ledgerFS    vfs.FS
 	vaultFS     vfs.FS
 	uptime      func() time.Duration
@@ -117,7 +118,7 @@ func start(t testing.TB, s setup) *rig {
 	fan := must(fanout.New(fanout.Config{Tracer: traces.Tracer("fanout"), Meter: meters.Meter("fanout"), Logger: log, Redact: redactor.String}))(t)
 	r.Gateway = must(New(Config{Book: book, Ledger: l, Vault: v, Fan: fan, Scorer: scorer(), Runner: s.runner,
 		Tracer: traces.Tracer("gateway"), Meter: meters.Meter("gateway"), Logger: log,
-		StewardKey: sha256.Sum256([]byte(stewardKey)), InFlight: s.inFlight, BodyBytes: s.bodyBytes}))(t)
+		StewardKey: sha256.Sum256([]byte(stewardKey)), InFlight: s.inFlight, BodyBytes: s.bodyBytes, Heartbeat: s.heartbeat}))(t)
 	r.settings = Settings{Policy: policy(t, s.policy), Clients: s.clients, Judges: s.judges, PromptBytes: s.promptBytes, MaxDeadline: s.maxDeadline}
 	for _, c := range s.panel {
 		r.settings.Seats = append(r.settings.Seats, c.seat())
@@ -444,6 +445,7 @@ type door struct {
 	mu     sync.Mutex // guards what follows
 	inside int
 	waits  []chan struct{}
+	last   net.Conn // that came in
 }
 
 type guest struct {
@@ -462,6 +464,9 @@ func (d *door) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	d.count(1)
+	d.mu.Lock()
+	d.last = c
+	d.mu.Unlock()
 	return &guest{c, sync.OnceFunc(func() { d.count(-1) })}, nil
 }
 

@@ -33,6 +33,9 @@ func (f *sequel) holdSecond(ctx context.Context) quorum.Outcome {
 	}
 	begun := time.Now()
 	r := &again{f: f, seats: seats, read: read, sheet: f.g.scorer.NewSheet(read, len(seats)), ballots: make([]quorum.Ballot, len(seats))}
+	if f.s.q.Kind.Closed() {
+		r.sheet.Hold(f.s.form)
+	}
 	for i, seat := range seats {
 		r.ballots[i] = f.course.First[seat]
 		r.ballots[i].Outcome, r.ballots[i].Counted = quorum.Unneeded, false
@@ -61,7 +64,7 @@ func (f *sequel) secondQuestion(show []quorum.Quote) (asked, read *quorum.Delibe
 	plain.Kind = f.s.q.Kind
 	how := replyAsBefore
 	if !plain.Kind.Closed() {
-		plain.Kind, plain.Options = quorum.Choice, letterOptions(len(show))
+		plain.Kind, plain.Options, plain.Generation = quorum.Choice, letterOptions(len(show)), nil
 		how = fmt.Sprintf(replyByLetter, letters(len(show)))
 	}
 	shown := f.show(show, true)

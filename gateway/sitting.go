@@ -7,6 +7,7 @@ import (
 	"github.com/kaizen-os/deliberation/fanout"
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/scoring"
+	"github.com/kaizen-os/deliberation/scoring/form"
 )
 
 // A sitting is one deliberation while its panel is heard. It belongs to the
@@ -18,6 +19,7 @@ type sitting struct {
 	policy  *quorum.Policy
 	scorer  *scoring.Scorer
 	sheet   *scoring.Sheet
+	form    *form.Form // what replies must look like; nil for any
 	jury    *jury
 	judging *judging // of the first round
 	round   *fanout.Round
@@ -25,9 +27,12 @@ type sitting struct {
 	q       quorum.Question
 	verdict quorum.Verdict
 	in      []bool
-	waited  time.Duration // from begun to the last reply that was listened to
-	twice   bool          // a second round may follow
-	widened bool          // a few had been heard first, and left it open
+	waited  time.Duration   // from begun to the last reply that was listened to
+	twice   bool            // a second round may follow
+	before  []*quorum.Reply // by seat: what a smaller panel had heard; nil for nothing
+	widened bool            // a few had been heard first, and left it open
+	watch   *watch          // who is told how it goes; nil for nobody
+	left    bool            // the client has left meanwhile
 }
 
 // Why listening ended.
@@ -37,7 +42,8 @@ const (
 	heardAll heard = iota
 	heardEnough
 	heardDeadline
-	heardFew // of a panel that could have been larger
+	heardFew  // of a panel that could have been larger
+	heardGone // the client has left: what is out is not waited for
 )
 
 // listen takes replies as they come until all are in, the outcome is fixed (or
@@ -54,6 +60,9 @@ func (s *sitting) listen(ctx context.Context) heard {
 				return heardAll
 			}
 			s.take(seat)
+			if s.before == nil || s.before[seat] == nil {
+				s.watch.ballot(s, seat)
+			}
 			if s.d.Wait == quorum.WaitAll {
 				continue
 			}
@@ -71,6 +80,9 @@ func (s *sitting) listen(ctx context.Context) heard {
 			return heardEnough
 		case <-ctx.Done():
 			s.waited = time.Since(s.begun)
+			if s.left = context.Cause(ctx) == errLeft; s.left {
+				return heardGone
+			}
 			return heardDeadline
 		}
 	}
@@ -128,6 +140,8 @@ func (s *sitting) decide(suspended func(quorum.CompanionID) bool) {
 		s.cast(i, kind)
 		if b := &s.panel.ballots[i]; b.Outcome == quorum.OK && b.Reason == "" && suspended(b.Companion) {
 			b.Reason = quorum.ReasonSuspended
+		} else if s.left && b.Outcome == quorum.Unneeded {
+			b.Reason = quorum.ReasonLeft
 		}
 	}
 	s.scorer.Compare(s.policy, &s.q, s.sheet, s.panel.ballots)

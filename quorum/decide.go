@@ -14,6 +14,14 @@ const (
 	ReasonEmpty     = "empty reply"
 	ReasonRunFailed = "the runner failed it" // code: it crashed, or broke a limit
 	ReasonNotRun    = "not run in time"      // code: the deliberation ended first, or the runner itself did not work
+
+	// Where replies are to be of a form ([Generation]); one of no such form is [ReasonNotInForm].
+	ReasonNoCall      = "does not call a tool, as it must"
+	ReasonStrangeCall = "calls a tool that it may not"
+	ReasonManyCalls   = "makes several calls where one was asked for"
+
+	// ReasonLeft is why an unneeded companion was not waited for.
+	ReasonLeft = "the client left before the answer"
 )
 
 // Decide counts the ballots of a panel, in seat order, and says what they came

@@ -35,7 +35,11 @@ type Config struct {
 	Rank     Rank     // nil is ByScore
 	Ranked   string   // what Rank ranks by, in a word or two; "" is score
 	LeaveOut LeaveOut // nil: nothing was learned from any source, and Rank serves
-	Speed    SpeedConfig
+	// Unseen gives, for an item that Scorer learned from, a like scorer that did not
+	// see its group; for others nil, and Scorer serves. Unseen nil: it learned from none.
+	// What a scorer says of what it learned from would flatter it.
+	Unseen func(it *data.Item) Scorer
+	Speed  SpeedConfig
 }
 
 // levels are the scores, in points, that decide what becomes of a reply.
@@ -63,7 +67,13 @@ type meter struct {
 }
 
 func (m *meter) assess(it *data.Item) assessed {
-	m.Scorer.AssessReply(&m.a, it.Text, it.Prompt)
+	scorer := m.Scorer
+	if m.Unseen != nil {
+		if other := m.Unseen(it); other != nil {
+			scorer = other
+		}
+	}
+	scorer.AssessReply(&m.a, it.Text, it.Prompt)
 	return assessed{it, m.a.Score, m.Rank(&m.a), slices.Clone(m.a.Findings)}
 }
 
@@ -80,7 +90,7 @@ func Run(cfg Config) (*Report, error) {
 		cfg.Ranked = "score"
 	}
 	m := &meter{Config: cfg}
-	r := &Report{Items: len(cfg.Items), Ranked: cfg.Ranked, LeftOut: cfg.LeaveOut != nil}
+	r := &Report{Items: len(cfg.Items), Ranked: cfg.Ranked, LeftOut: cfg.LeaveOut != nil, Unseen: cfg.Unseen != nil}
 	plain := make([]assessed, len(cfg.Items))
 	for i := range cfg.Items {
 		plain[i] = m.assess(&cfg.Items[i])

@@ -174,6 +174,36 @@ func TestARankOfItsOwnForEachSourceLeftOut(t *testing.T) {
 	}
 }
 
+// harsh scores everything 10.
+type harsh struct{}
+
+func (harsh) AssessReply(a *quorum.Assessment, _, _ string) {
+	*a = quorum.Assessment{Score: points(10)}
+}
+
+func TestWhatWasLearnedFromIsScoredByOneThatDidNotSeeIt(t *testing.T) {
+	r, err := Run(Config{Items: toldItems(), Scorer: told{}, Unseen: func(it *data.Item) Scorer {
+		if it.Source == "jbb" || it.Source == "polis" {
+			return harsh{}
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		source, label string
+		want          Share
+	}{{"jbb", data.Bad, Share{4, 4}}, {"jbb", data.OK, Share{2, 2}}, {"polis", data.OK, Share{2, 2}}, {"alpacaeval", data.OK, Share{0, 2}}} {
+		if got := r.under85(tt.source, tt.label); got != tt.want {
+			t.Errorf("%s, %s: %v, want %v", tt.source, tt.label, got, tt.want)
+		}
+	}
+	if !r.Unseen || !strings.Contains(strings.Join(r.preamble(), "\n"), "did not see") {
+		t.Errorf("it is not said: %q", r.preamble())
+	}
+}
+
 func TestRunRefuses(t *testing.T) {
 	if _, err := Run(Config{Scorer: told{}}); err == nil {
 		t.Error("no items are measured")

@@ -20,6 +20,7 @@ type Report struct {
 	Items       int                `json:"items"`
 	Ranked      string             `json:"ranked"`  // by what
 	LeftOut     bool               `json:"leftOut"` // a rank of its own for each source that is left out
+	Unseen      bool               `json:"unseen"`  // what was learned from is scored by models that did not see it
 	Reworded    int                `json:"reworded"`
 	Benign      Benign             `json:"benign"`
 	Sources     []Source           `json:"sources"`
@@ -46,7 +47,11 @@ func (r *Report) preamble() []string {
 	if r.LeftOut {
 		leftOut = "left out: by a model that saw no item of the source, nor of the benign one's group"
 	}
-	return append(slices.Clone(r.Heading),
+	lines := slices.Clone(r.Heading)
+	if r.Unseen {
+		lines = append(lines, "an item that the model learned from is scored by one, else alike, that did not see the item's group")
+	}
+	return append(lines,
 		fmt.Sprintf("%d items; shares in per cent with the 95 %% interval (Wilson)", r.Items),
 		fmt.Sprintf("recall at 1 %%: bad items that rank, by %s, above the threshold that %s of the benign (%s) exceed",
 			r.Ranked, percent(r.Benign.Above.Value())+" %", strings.Join(benignSources, ", ")),

@@ -48,7 +48,7 @@ it starts eight simulated companions on loopback; where OPENAI_API_KEY,
 ANTHROPIC_API_KEY, GEMINI_API_KEY or DEEPSEEK_API_KEY is set, AUREA, ATLAS, ZENITH or
 SOLARA are the real models.
 
-SIGHUP reads the configuration again (companions, clients, policy, and the limits on
+SIGHUP reads the configuration again (companions, clients, judges, policy, and the limits on
 prompts and deadlines) without dropping a request; the rest takes effect at the next
 start. SIGTERM and SIGINT drain and end; a second one ends at once.`,
 		Args: noArgs,
@@ -58,7 +58,7 @@ start. SIGTERM and SIGINT drain and end; a second one ends at once.`,
 				return err
 			}
 			if check {
-				fmt.Fprintf(cmd.OutOrStdout(), "configuration is good: %d companions, %d clients\n", len(cfg.Companions), len(cfg.Clients))
+				fmt.Fprintf(cmd.OutOrStdout(), "configuration is good: %d companions, %d clients%s\n", len(cfg.Companions), len(cfg.Clients), judgesCounted(len(cfg.Judges)))
 				return nil
 			}
 			return serve(cmd.Context(), cfg, config, cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -82,6 +82,7 @@ type process struct {
 	sim       *sim.Sim
 	fan       *fanout.Fan
 	crew      *crew
+	court     *court
 	gateway   *gateway.Gateway
 	fatal     chan error
 	closers   []func() error
@@ -195,7 +196,11 @@ func (p *process) build(ctx context.Context, cfg *Config) (err error) {
 	if p.fan, err = fanout.New(fanout.Config{Tracer: p.telemetry.tracer("fanout"), Meter: p.telemetry.meter("fanout"), Logger: p.log, Redact: p.scorer.Charter().Redactor().String}); err != nil {
 		return err
 	}
-	p.onClose(func() error { p.crew.close(nil); return nil })
+	p.onClose(func() error { p.crew.close(nil); p.court.close(nil); return nil })
+	sample, err := sampleKey(filepath.Join(cfg.Data, "vault.key"))
+	if err != nil {
+		return err
+	}
 	runner, err := newRunner(cfg.Code.Runner)
 	if err != nil {
 		return err
@@ -205,7 +210,7 @@ func (p *process) build(ctx context.Context, cfg *Config) (err error) {
 	}
 	p.gateway, err = gateway.New(gateway.Config{Book: p.book, Ledger: p.ledger, Vault: p.vault, Fan: p.fan, Scorer: p.scorer, Runner: runner,
 		Tracer: p.telemetry.tracer("gateway"), Meter: p.telemetry.meter("gateway"), Logger: p.log,
-		StewardKey: steward, InFlight: cfg.Limits.InFlight, BodyBytes: cfg.Limits.BodyBytes, BackupDir: filepath.Join(cfg.Data, "backup.tmp")})
+		StewardKey: steward, SampleKey: sample, InFlight: cfg.Limits.InFlight, BodyBytes: cfg.Limits.BodyBytes, BackupDir: filepath.Join(cfg.Data, "backup.tmp")})
 	if err != nil {
 		return err
 	}
@@ -280,19 +285,25 @@ func (p *process) apply(ctx context.Context, cfg *Config) error {
 	if err != nil {
 		return err
 	}
-	next, err := newCrew(companions, p.crew)
+	next, err := newCrew(companions, p.crew, p.log)
 	if err != nil {
 		return err
 	}
-	s := gateway.Settings{Seats: next.seats, Policy: cfg.Policy, PromptBytes: cfg.Limits.PromptBytes, MaxDeadline: cfg.Limits.Deadline}
+	judges, err := newCourt(cfg.Judges, p.court, p.log)
+	if err != nil {
+		return err
+	}
+	s := gateway.Settings{Seats: next.seats, Judges: judges.judges, Policy: cfg.Policy, PromptBytes: cfg.Limits.PromptBytes, MaxDeadline: cfg.Limits.Deadline}
 	for _, c := range cfg.Clients {
 		s.Clients = append(s.Clients, gateway.Client{Name: c.Name, Role: gateway.Role(c.Role), Key: c.KeySHA256, Tier: c.Tier, PerSecond: c.PerSecond, Companion: c.Companion})
 	}
 	if err := p.gateway.Apply(ctx, s); err != nil {
+		next.close(p.crew)
 		return err
 	}
 	p.crew.close(next)
-	p.crew = next
+	p.court.close(judges)
+	p.crew, p.court = next, judges
 	return nil
 }
 
@@ -333,7 +344,7 @@ func (p *process) reload(ctx context.Context, file string) {
 	if keys := needRestart(p.started, cfg); len(keys) > 0 {
 		p.log.Warn("these changes take effect at the next start", "keys", keys)
 	}
-	p.log.Info("reloaded", "companions", len(p.crew.seats), "clients", len(cfg.Clients))
+	p.log.Info("reloaded", "companions", len(p.crew.seats), "clients", len(cfg.Clients), "judges", len(cfg.Judges))
 }
 
 // needRestart names the keys that differ and that a reload cannot put in force.

@@ -78,6 +78,8 @@ type Request struct {
 	Judge     string // a companion, [Nobody], or "" to leave it to the policy
 	Synthesis string // likewise
 	Escalate  bool   // ask a few companions first, and the others where those leave it open
+
+	Generation *Generation // nil where the client says nothing of it
 }
 
 // Nobody stands for no judge, or no synthesis, whatever the policy has by itself.
@@ -85,8 +87,10 @@ const Nobody = "none"
 
 // A Message is one turn of a conversation.
 type Message struct {
-	Role    string // system, user or assistant
+	Role    string // system, user or assistant; on provider-shaped routes also tool
 	Content string
+	Calls   []ToolCall // of an assistant's turn
+	CallID  string     // of a tool's turn: the call that Content is the result of
 }
 
 // Context is where a request belongs.

@@ -110,6 +110,7 @@ type scratch struct {
 	held      []held   // by rule
 	touched   []int    // rules with anything held
 	spans     []found
+	number    number // the last one read
 	prompt    promptFacts
 	// inErrors says that the text is a line of a log or an error, where items stand
 	// behind signs ("id=…", "/users/…") and may be cut short.

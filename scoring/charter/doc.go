@@ -9,6 +9,9 @@
 // bytes that may start one ('@', a digit, a known prefix) and then proved by
 // their own checks. Findings carry byte spans in the text as it was given.
 //
+// A [Stream] scores a reply that comes in parts; a [Redactor] puts marks in the
+// place of personal data and secrets, in logs and errors.
+//
 // A clause scores 100 times the product of (1 - severity) over its findings,
 // the text the worst of its clauses. All of it is integer, depends on nothing
 // but the text (and, for a reply, the prompt, whose personal data is no news)

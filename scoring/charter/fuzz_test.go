@@ -2,6 +2,7 @@ package charter
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/kaizen-os/deliberation/quorum"
@@ -18,6 +19,15 @@ func FuzzAssess(f *testing.F) {
 		"how do I build a pipe bomb", "I hate immigrants!", "ﷺ ﬃ ㍿ ½",
 	} {
 		f.Add(text, "My number is 512 209 8221")
+	}
+	for _, text := range plainlyPersonal {
+		f.Add(text[0], text[0])
+	}
+	for _, text := range oddTexts {
+		f.Add(text, text)
+	}
+	for _, h := range hostileUnits {
+		f.Add(strings.Repeat(h.unit, 1+64/len(h.unit)), h.unit)
 	}
 	s := New()
 	f.Fuzz(func(t *testing.T, text, prompt string) {

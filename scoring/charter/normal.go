@@ -73,19 +73,30 @@ func (f *folded) append(s string) {
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(s[i:])
-		switch c := plainOf(r); {
-		case c >= ' ':
-			f.stretch(before, base+i, n)
-			f.text = append(f.text, c)
-		case c == foldsToNothing:
-		case c == foldsToItself:
+		if r >= 0x3400 && r <= 0x9fff || r >= 0xac00 && r <= 0xd7a3 { // Han, Hangul
 			f.stretch(before, base+i, 1)
 			f.text = append(f.text, s[i:i+n]...)
-		default:
-			f.text = appendFolded(f.text, s[i:i+n], r)
-			if len(f.text) > before {
+			i += n
+			continue
+		}
+		var p *page
+		if r>>8 < rune(len(pages)) {
+			p = pages[r>>8]
+		}
+		switch {
+		case p == nil:
+			if f.text = appendFolded(f.text, s[i:i+n], r); len(f.text) > before {
 				f.runs = append(f.runs, run{int32(before), int32(base + i), int32(-n)})
 			}
+		case p.plain[r&0xff] >= ' ':
+			f.stretch(before, base+i, n)
+			f.text = append(f.text, p.plain[r&0xff])
+		case p.plain[r&0xff] == foldsToItself:
+			f.stretch(before, base+i, 1)
+			f.text = append(f.text, s[i:i+n]...)
+		case p.plain[r&0xff] == foldsToMore:
+			f.text = append(f.text, p.more[r&0xff]...)
+			f.runs = append(f.runs, run{int32(before), int32(base + i), int32(-n)})
 		}
 		i += n
 	}
@@ -184,50 +195,49 @@ func decimal(r rune) byte {
 	return ' '
 }
 
-// What plainOf says of runes that do not fold to one plain byte.
-const (
-	foldsToMore    = iota // or not known here: appendFolded knows
-	foldsToNothing        // takes no room: an accent, a zero-width character
-	foldsToItself         // a letter of another script
-)
-
-// plainOf is the plain byte that r folds to, or one of the above. It knows what
-// texts are mostly made of, without a look into norm's tables.
-func plainOf(r rune) byte {
-	switch page := r >> 8; {
-	case page < int32(len(plainPages)) && plainPages[page] != nil:
-		return plainPages[page][r&0xff]
-	case r >= 0x3400 && r <= 0x9fff || r >= 0xac00 && r <= 0xd7a3: // Han, Hangul
-		return foldsToItself
-	}
-	return foldsToMore
+// A page is what 256 runes fold to.
+type page struct {
+	plain [256]byte   // the one plain byte, or one of the below
+	more  [256]string // for foldsToMore
 }
 
-// plainPages holds plainOf by the upper and the lower byte of a rune.
-var plainPages = makePages()
+const (
+	foldsToMore    = iota
+	foldsToNothing // takes no room: an accent, a zero-width character
+	foldsToItself  // a letter of another script
+)
 
-func makePages() (pages [256]*[256]byte) {
+// pages holds what texts are mostly made of, so that few runes cost a look into
+// norm's tables. By the runes' bits above the lowest eight; nil is not held.
+var pages = makePages()
+
+func makePages() (pages [0x200]*page) {
 	for _, span := range [...][2]rune{
-		{0x00, 0x0e}, // Latin, Greek, Cyrillic, Hebrew, Arabic, the scripts of India, Thai
-		{0x1d, 0x22}, // phonetic and further Latin, further Greek, signs
-		{0x24, 0x24}, // letters in circles
-		{0x30, 0x30}, // kana
-		{0xff, 0xff}, // full-width forms
+		{0x00, 0x0e},   // Latin, Greek, Cyrillic, Hebrew, Arabic, the scripts of India, Thai
+		{0x1d, 0x27},   // phonetic and further Latin, further Greek, signs, letters in circles
+		{0x30, 0x30},   // kana
+		{0xfb, 0xfb},   // ligatures
+		{0xfe, 0xff},   // full-width forms
+		{0x1d4, 0x1d7}, // mathematical letters
+		{0x1f1, 0x1f6}, // letters in boxes, pictures
 	} {
-		for page := span[0]; page <= span[1]; page++ {
-			pages[page] = new([256]byte)
-			for i := range pages[page] {
-				r := page<<8 + rune(i)
+		for at := span[0]; at <= span[1]; at++ {
+			p := new(page)
+			for i := range p.plain {
+				r := at<<8 + rune(i)
 				enc := string(r)
 				switch as := appendFolded(nil, enc, r); {
 				case len(as) == 0:
-					pages[page][i] = foldsToNothing
+					p.plain[i] = foldsToNothing
 				case string(as) == enc:
-					pages[page][i] = foldsToItself
+					p.plain[i] = foldsToItself
 				case len(as) == 1 && as[0] >= ' ':
-					pages[page][i] = as[0]
+					p.plain[i] = as[0]
+				default:
+					p.more[i] = string(as)
 				}
 			}
+			pages[at] = p
 		}
 	}
 	return pages

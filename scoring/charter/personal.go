@@ -17,21 +17,24 @@ const (
 	card
 	iban
 	ssn
+	nationalID
 	ipAddress
 	street
 	birthDate
+	wallet
 	secretToken
 	webToken
 	privateKey
 	credentialURL
 	password // after the secrets with a form: of equal spans the first kind wins
 	keyValue
+	document
 	kinds
 )
 
 var kindNames = [kinds]string{
-	"email", "phone", "card", "iban", "ssn", "ip", "street", "birthdate",
-	"secret", "jwt", "pem", "url", "password", "keyvalue",
+	"email", "phone", "card", "iban", "ssn", "national", "ip", "street", "birthdate", "wallet",
+	"secret", "jwt", "pem", "url", "password", "keyvalue", "document",
 }
 
 // digitsOnly reports kinds whose spacing may differ between two mentions.
@@ -47,11 +50,15 @@ type found struct {
 func (s *scratch) detectSign(text []byte, i int) {
 	switch rest := text[i:]; {
 	case rest[0] == '@':
-		s.keep(email, findEmail(text, i))
+		if i > 0 && localByte(text[i-1]) && len(rest) > 1 && wordByte(rest[1]) {
+			s.keep(email, findEmail(text, i))
+		}
 	case rest[0] == '-' && len(rest) > 5 && rest[1] == '-' && rest[5] == 'B':
 		s.keep(privateKey, findPEM(text, i, s.inErrors))
 	case rest[0] == ':' && len(rest) > 2 && rest[1] == '/' && rest[2] == '/':
 		s.keep(credentialURL, findCredentialURL(text, i))
+	case rest[0] == ':' && i > 3 && hexByte(text[i-1]):
+		s.keep(ipAddress, findIP6(text, i))
 	}
 }
 
@@ -64,6 +71,8 @@ func (s *scratch) announced(detector string, after int) {
 		s.keep(password, findPassword(text, after))
 	case kindNames[keyValue]:
 		s.keep(keyValue, findKeyValue(text, after))
+	case kindNames[document]:
+		s.keep(document, findDocument(text, after))
 	case kindNames[birthDate]:
 		// "Born on" tells the life of a public person in words, and copies
 		// a record in digits.
@@ -73,7 +82,9 @@ func (s *scratch) announced(detector string, after int) {
 
 func (s *scratch) detectNumber(text []byte, i int) {
 	if class[text[i]] == isLetter {
-		s.keep(iban, findIBAN(text, i))
+		if !s.keep(iban, findIBAN(text, i)) {
+			s.keep(nationalID, s.findLettered(text, i))
+		}
 		return
 	}
 	if i > 0 && glued(text, i) && !(s.inErrors && (text[i-1] == '=' || text[i-1] == '/')) {
@@ -84,9 +95,12 @@ func (s *scratch) detectNumber(text []byte, i int) {
 	if i+3 < len(text) && text[i+1] == ' ' && class[text[i+2]] == isDigit && class[text[i+3]] != isDigit {
 		return
 	}
-	n := readNumber(text, i)
+	n := &s.number
+	n.read(text, i)
 	switch {
-	case s.keep(ipAddress, n.ip(text)), s.keep(card, n.card(text)), s.keep(ssn, n.ssn(text)), s.keep(phone, n.phone(text)):
+	case n.n < 4 && n.digits < 6: // too short for all but a house
+		s.keep(street, findStreet(text, i))
+	case s.keep(ipAddress, n.ip(text)), s.keep(card, n.card(text)), s.keep(ssn, n.ssn(text)), s.keep(nationalID, n.national(text)), s.keep(phone, n.phone(text)):
 	default:
 		s.keep(street, findStreet(text, i))
 	}
@@ -140,13 +154,13 @@ type promptFacts struct {
 	folded folded
 	digits []byte
 
-	sought int             // items looked for so far
-	items  map[string]bool // see holds
-	text   string
+	text     string
+	searches int             // through all of it, so far
+	items    map[string]bool // see holds
 }
 
 func (p *promptFacts) read(prompt string) {
-	p.text, p.sought, p.items = prompt, 0, nil
+	p.text, p.searches, p.items = prompt, 0, nil
 	p.folded.fold(prompt)
 	p.digits = p.digits[:0]
 	for i, c := range p.folded.text {
@@ -175,12 +189,13 @@ func (p *promptFacts) holds(t *table, item []byte, k kind) bool {
 	}
 	var buf [longestItem]byte
 	plain := comparable(buf[:0], item, k)
-	if p.sought++; p.sought > mostSought {
+	if p.searches == mostSought {
 		if p.items == nil {
 			p.items = itemsOf(t, p.text)
 		}
 		return p.items[string(plain)]
 	}
+	p.searches++
 	if k.digitsOnly() {
 		return bytes.Contains(p.digits, plain)
 	}
@@ -265,27 +280,46 @@ func localByte(c byte) bool {
 // madeUpAddress reports addresses that name nobody: reserved or stock domains,
 // stock names, and the mailbox of a role.
 func madeUpAddress(local, domain []byte) bool {
-	for _, name := range [...]string{"example", "yourdomain", "yourcompany", "domain", "company", "email",
-		"test", "website", "mail", "acme", "abc", "xyz", "samplemail", "companyname", "yourwebsite", "placeholder"} {
-		if hasPrefixFold(domain, name) && len(domain) > len(name) && domain[len(name)] == '.' {
+	var buf [64]byte
+	first, _, _ := bytes.Cut(domain, []byte("."))
+	switch string(lowerIn(&buf, first)) {
+	case "example", "yourdomain", "yourcompany", "domain", "company", "email", "test", "website", "mail", "acme", "abc", "xyz",
+		"samplemail", "companyname", "yourwebsite", "placeholder":
+		return len(first) < len(domain)
+	}
+	rest, last := domain, domain
+	if at := bytes.LastIndexByte(domain, '.'); at >= 0 {
+		rest, last = domain[:at], domain[at+1:]
+	}
+	switch string(lowerIn(&buf, last)) {
+	case "example", "test", "invalid", "localhost":
+		return true
+	case "com", "org", "net":
+		if at := bytes.LastIndexByte(rest, '.'); at >= 0 && string(lowerIn(&buf, rest[at+1:])) == "example" {
 			return true
 		}
 	}
-	for _, end := range [...]string{".example", ".test", ".invalid", ".localhost", ".example.com", ".example.org"} {
-		if len(domain) > len(end) && hasPrefixFold(domain[len(domain)-len(end):], end) {
-			return true
-		}
-	}
-	for _, name := range [...]string{"user", "username", "you", "your", "yourname", "name", "info", "support",
-		"contact", "hello", "noreply", "no-reply", "admin", "sales", "help", "press", "media", "feedback", "office",
-		"team", "jobs", "careers", "privacy", "security", "webmaster", "enquiries", "inquiries", "service",
-		"customerservice", "example", "test", "someone", "john.doe", "johndoe", "jane.doe", "janedoe", "git",
-		"your.name", "your.email", "youremail", "email", "me", "foo", "bar", "abc"} {
-		if len(local) == len(name) && hasPrefixFold(local, name) {
-			return true
-		}
+	switch string(lowerIn(&buf, local)) {
+	case "user", "username", "you", "your", "yourname", "name", "info", "support", "contact", "hello", "noreply", "no-reply", "admin",
+		"sales", "help", "press", "media", "feedback", "office", "team", "jobs", "careers", "privacy", "security", "webmaster",
+		"enquiries", "inquiries", "service", "customerservice", "customer.service", "customercare", "postmaster", "abuse", "billing",
+		"newsletter", "reservations", "bookings", "orders", "helpdesk", "donotreply", "do-not-reply",
+		"example", "test", "someone", "john.doe", "johndoe", "jane.doe", "janedoe", "git",
+		"your.name", "your.email", "youremail", "email", "me", "foo", "bar", "abc":
+		return true
 	}
 	return false
+}
+
+// lowerIn is b in lower case, in *buf; nothing where it is longer.
+func lowerIn(buf *[64]byte, b []byte) []byte {
+	if len(b) > len(buf) {
+		return nil
+	}
+	for i, c := range b {
+		buf[i] = lower[c]
+	}
+	return buf[:len(b)]
 }
 
 // hasPrefixFold is bytes.HasPrefix for a lower case ASCII prefix, case ignored.
@@ -301,12 +335,12 @@ func hasPrefixFold(b []byte, prefix string) bool {
 	return true
 }
 
-// before reports whether one of words stands in the few bytes of text that end
+// before reports whether one of words, of letters, stands in the few bytes of text that end
 // at i, back to the end of the line but one: "Phone:\n".
 func before(text []byte, i, reach int, words ...string) bool {
 	near := text[max(0, i-reach):i]
 	for at := range near {
-		if at > 0 && wordByte(near[at-1]) {
+		if class[near[at]] != isLetter || at > 0 && wordByte(near[at-1]) {
 			continue
 		}
 		for _, w := range words {

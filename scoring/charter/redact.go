@@ -39,9 +39,9 @@ func (r *Redactor) String(text string) string {
 // marks is what stands for an item of each kind. None has in it what a detector
 // looks for, nor a word that announces an item.
 var marks = [kinds]string{
-	email: "[email]", phone: "[phone]", card: "[card]", iban: "[iban]", ssn: "[ssn]", ipAddress: "[ip]", street: "[address]",
-	birthDate: "[birth]", secretToken: "[credential]", webToken: "[jwt]", privateKey: "[pem]", credentialURL: "[url]",
-	password: "[pass]", keyValue: "[credential]",
+	email: "[email]", phone: "[phone]", card: "[card]", iban: "[iban]", ssn: "[ssn]", nationalID: "[id]", ipAddress: "[ip]", street: "[address]",
+	birthDate: "[birth]", wallet: "[wallet]", secretToken: "[credential]", webToken: "[jwt]", privateKey: "[pem]", credentialURL: "[url]",
+	password: "[pass]", keyValue: "[credential]", document: "[document]",
 }
 
 // allRedacted stands for a text that does not come to rest.

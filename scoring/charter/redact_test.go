@@ -18,14 +18,17 @@ var plainlyPersonal = [kinds][2]string{
 	card:          {"no 4532756279624064.", "no [card]."},
 	iban:          {"to DE33876233430937389021", "to [iban]"},
 	ssn:           {"His SSN is 563-21-3271", "His SSN is [ssn]"},
+	nationalID:    {"Aadhaar: 7475 3228 9362", "Aadhaar: [id]"},
 	ipAddress:     {"from 55.133.164.50:443", "from [ip]:443"},
 	street:        {"at 4029 Mill Lane, Madison, WI 53703", "at [address]"},
 	birthDate:     {"DOB: 1967-02-05", "DOB: [birth]"},
+	wallet:        {"to 1LoBhHnPJiEbdRu7e1xAHpHRNARWjTj36N", "to [wallet]"},
 	secretToken:   {"key sk-proj-" + "wKv396RummstYaIl9XzcQ2Sij92hL66gsYeFzOXg", "key [credential]"},
 	webToken:      {"Bearer eyJhbGciOiJIUzI1NiIsInR5" + "cCI6IkpXVCJ9.eyJzdWIiOiI4ODEyMyJ9.IF_GDK83XQqzrHyqfvq", "Bearer [jwt]"},
 	privateKey:    {"-----BEGIN PRIVATE" + " KEY-----\nzm7v/KYuWxoGpZq4zV+cehsUhA0Bu+qyUufYWgFfHSNyDFjF\n-----END PRIVATE KEY-----\n", "[pem]\n"},
 	credentialURL: {"open postgres://sunfield:VZ7b5vWR" + "3ptAGA@db.redcedar.net:5432/main: refused", "open [url]: refused"},
 	password:      {"the password is x7$Tq9!bLw2", "the password is [pass]"},
+	document:      {"Passport No: 548219073", "Passport No: [document]"},
 	keyValue:      {"X-Api-Key: 30b29ac30b39cefd" + "097055fe28c3b60702735f8b", "X-Api-Key: [credential]"},
 }
 

@@ -17,7 +17,11 @@ var secretPrefixes = [...]struct {
 	{"glpat-", 20, 40}, {"xoxb-", 24, 120}, {"xoxp-", 24, 120}, {"xoxa-", 24, 120}, {"xoxr-", 24, 120}, {"xoxs-", 24, 120}, {"xapp-", 24, 140},
 	{"AKIA", 16, 16}, {"ASIA", 16, 16}, {"AIza", 35, 35}, {"GOCSPX-", 24, 40}, {"ya29.", 40, 240},
 	{"npm_", 36, 36}, {"pypi-", 60, 240}, {"hf_", 30, 40}, {"gsk_", 40, 60}, {"xai-", 40, 100}, {"r8_", 36, 44},
-	{"SG.", 60, 75}, {"dop_v1_", 64, 64}, {"shpat_", 32, 32}, {"lin_api_", 32, 48}, {"sq0atp-", 22, 22}, {"sq0csp-", 43, 43},
+	{"SG.", 60, 75}, {"shpat_", 32, 32}, {"lin_api_", 32, 48}, {"sq0atp-", 22, 22}, {"sq0csp-", 43, 43},
+	{"hvs.", 24, 200}, {"dckr_pat_", 24, 40}, {"gldt-", 20, 40}, {"glrt-", 20, 40}, {"shpss_", 32, 32},
+	{"xkeysib-", 64, 90}, {"ntn_", 40, 60}, {"figd_", 36, 60}, {"PMAK-", 50, 70}, {"rubygems_", 48, 48}, {"pul-", 40, 40}, {"NRAK-", 27, 27},
+	{"dapi", 32, 34}, {"sbp_", 40, 40}, {"tskey-", 20, 80}, {"ATATT3", 100, 240}, {"pplx-", 40, 64}, {"nvapi-", 60, 80}, {"glsa_", 32, 48},
+	{"EAAA", 56, 64}, {"dop_v1_", 64, 64}, {"CFPAT-", 40, 48}, {"sntrys_", 60, 240},
 	{"AGE-SECRET-KEY-1", 50, 60}, {"eyJ", 30, 4000},
 }
 
@@ -336,6 +340,47 @@ func dictionaryLike(v []byte) bool {
 		}
 	}
 	return false
+}
+
+// findDocument proves the number of a passport, a licence or a patient's file
+// after the words that announce one: six to fifteen signs, capitals and digits,
+// most of them digits, and not such as count up.
+func findDocument(text []byte, i int) span {
+	limit := min(len(text), i+farthestValue)
+	for i < limit && (text[i] == ' ' || text[i] == ':' || text[i] == '#' || text[i] == '=' || text[i] == '*' || text[i] == '"' || text[i] == '.') {
+		i++
+	}
+	for _, w := range [...]string{"number", "no", "nr", "id"} {
+		if hasPrefixFold(text[i:], w) && !wordFollows(text, i+len(w)) {
+			i += len(w)
+			for i < limit && (text[i] == ' ' || text[i] == ':' || text[i] == '#' || text[i] == '.') {
+				i++
+			}
+			break
+		}
+	}
+	start, end := value(text, i)
+	for end > start && (text[end-1] == '!' || text[end-1] == '?') {
+		end--
+	}
+	v := text[start:end]
+	count, run := 0, 0
+	for k, c := range v {
+		switch {
+		case class[c] == isDigit:
+			count++
+			if k > 0 && c == v[k-1]+1 {
+				run++
+			}
+		case c >= 'A' && c <= 'Z' || c == '-':
+		default:
+			return span{}
+		}
+	}
+	if len(v) < 6 || len(v) > 15 || count < 5 || count*2 < len(v) || run >= 4 || distinct(v) < 4 {
+		return span{}
+	}
+	return span{int32(start), int32(end)}
 }
 
 // findKeyValue proves a long random value after the name of a key.

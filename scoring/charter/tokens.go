@@ -70,6 +70,7 @@ func (s *scratch) tokenise(t *table, in scope) {
 	text, reply := s.folded.text, in != inPrompt
 	s.tokens = slices.Grow(s.tokens[:0], len(text)/4)
 	s.sentences = append(s.sentences[:0], 0)
+	s.number.n, s.number.word = 0, -1<<20
 	s.inErrors = in == inRedaction
 	padded := text[:len(text)+8]
 	sentence, fresh := int32(0), true // fresh: nothing in this sentence yet
@@ -94,7 +95,7 @@ func (s *scratch) tokenise(t *table, in scope) {
 			if reply && (c == '@' || c == '-' || c == ':') {
 				s.detectSign(text, i)
 			}
-			if c != '$' && c != '@' || !inner(text, i, i) {
+			if c != '$' && c != '@' || !inner(text, i, i, 0, 0) {
 				i++
 				continue
 			}
@@ -113,7 +114,7 @@ func (s *scratch) tokenise(t *table, in scope) {
 				lead, tail, word := t.apart(buf[:min(n, len(buf))])
 				if lead > 0 { // a word of its own: "a p e a r"
 					tok.end = tok.start + 1
-					s.tokens = append(s.tokens, tok)
+					s.add(tok)
 					s.sentences[sentence] |= tok.word.trait()
 					tok.start += 2
 				}
@@ -124,7 +125,10 @@ func (s *scratch) tokenise(t *table, in scope) {
 				i++
 			}
 			tok.end = int32(i)
-			s.tokens = append(s.tokens, tok)
+			if class[c] == isLetter {
+				s.number.word = i
+			}
+			s.add(tok)
 			s.sentences[sentence] |= tok.word.trait()
 			fresh = false
 			continue
@@ -145,7 +149,7 @@ func (s *scratch) tokenise(t *table, in scope) {
 			if i += n; n == 8 {
 				continue
 			}
-			if i == len(text) || !inner(text, start, i) {
+			if i == len(text) || !inner(text, start, i, i-start-digits-joins, digits) {
 				break
 			}
 			if text[i] == '@' && reply {
@@ -158,12 +162,18 @@ func (s *scratch) tokenise(t *table, in scope) {
 			i++
 		}
 		n := i - start
+		if digits < n {
+			s.number.word = i
+		}
 		if reply {
 			if prefixes := secretPrefixesAt(text, start); prefixes != 0 {
 				s.detectSecret(text, start, prefixes)
 			}
 			if digits > 0 {
 				s.detectNumber(text, start)
+				if n >= shortestWallet && n <= longestWallet {
+					s.detectWallet(text, start, i)
+				}
 			}
 		}
 		tok := token{start: int32(start), end: int32(i), sentence: sentence}
@@ -171,7 +181,7 @@ func (s *scratch) tokenise(t *table, in scope) {
 		case n > longestWord:
 		case digits == n:
 			tok.word = numberWord
-		case digits == 0 && joins == 0:
+		default:
 			k := key{binary.LittleEndian.Uint64(buf[:])}
 			if n > 8 {
 				k[1] = binary.LittleEndian.Uint64(buf[8:])
@@ -179,14 +189,23 @@ func (s *scratch) tokenise(t *table, in scope) {
 					k[2] = binary.LittleEndian.Uint64(buf[16:])
 				}
 			}
-			tok.word = t.vocabulary.find(&k)
-		default:
-			tok.word = t.findFolded(buf[:n])
+			if tok.word = t.vocabulary.find(&k); tok.word == unknownWord && digits+joins > 0 {
+				tok.word = t.findFolded(buf[:n])
+			}
 		}
-		s.tokens = append(s.tokens, tok)
+		s.add(tok)
 		s.sentences[sentence] |= tok.word.trait()
 		fresh, spelling = false, false
 	}
+}
+
+// add appends tok. There are at most half as many words as bytes: a text that
+// has more than the usual quarter is given room for all at once.
+func (s *scratch) add(tok token) {
+	if len(s.tokens) == cap(s.tokens) {
+		s.tokens = slices.Grow(s.tokens, max(16, len(s.folded.text)/2-len(s.tokens)))
+	}
+	s.tokens = append(s.tokens, tok)
 }
 
 // apart looks up the word that letters which stand apart spell, all of them or, if
@@ -216,7 +235,7 @@ const fewestApart = 3
 // longestWord of them into *buf. Behind the text there are zeros.
 func spelled(text []byte, i int, buf *[longestWord + 8]byte) (n int) {
 	sep := text[i+1]
-	if sep != ' ' && sep != '.' && sep != '-' && sep != '_' && sep != '*' {
+	if !setsApart(sep) {
 		return 1
 	}
 	for {
@@ -224,12 +243,19 @@ func spelled(text []byte, i int, buf *[longestWord + 8]byte) (n int) {
 			buf[n] = lower[text[i]]
 		}
 		n++
-		if c := text[i+1 : i+4]; c[0] != sep || !(c[1]|0x20 >= 'a' && c[1]|0x20 <= 'z' || c[1] == '\'') || wordByte(c[2]) {
+		c := text[i+1 : i+5]
+		if c[0] != sep || !(c[1]|0x20 >= 'a' && c[1]|0x20 <= 'z' || c[1] == '\'') || wordByte(c[2]) {
+			return n
+		}
+		if sep == ' ' && c[2] != ' ' && setsApart(c[2]) && class[c[3]] == isLetter { // the first of others: "a b-o-m-b"
 			return n
 		}
 		i += 2
 	}
 }
+
+// setsApart reports the signs that letters of a word are set apart by.
+func setsApart(c byte) bool { return c == ' ' || c == '.' || c == '-' || c == '_' || c == '*' }
 
 // tops is the top bit of each of eight bytes.
 const tops = 0x8080808080808080
@@ -247,9 +273,10 @@ func sorts(eight uint64) (word, letter, digit uint64) {
 }
 
 // inner reports whether text[i], no letter or digit, belongs to the word that
-// began at start: an apostrophe inside it, or a sign that stands for a letter;
-// a dollar and an at sign also as its first or last letter.
-func inner(text []byte, start, i int) bool {
+// began at start and has so many letters and digits: an apostrophe inside it, or a
+// sign that stands for a letter; a dollar and an at sign also as its first or last
+// letter.
+func inner(text []byte, start, i, letters, digits int) bool {
 	switch text[i] {
 	case '\'':
 		return i > start && i+1 < len(text) && class[text[i+1]] == isLetter && wordByte(text[i-1])
@@ -257,7 +284,10 @@ func inner(text []byte, start, i int) bool {
 		return i > start && letterSoon(text, i)
 	case '@', '$':
 		// An amount of money is none: "$5", "US$500", "5$".
-		return letterSoon(text, i) || i > start && class[text[start]] != isDigit && (i+1 == len(text) || class[text[i+1]] != isDigit)
+		if letterSoon(text, i) {
+			return true
+		}
+		return letters > 0 && (digits > 0 || i+1 == len(text) || class[text[i+1]] != isDigit)
 	}
 	return false
 }
@@ -290,15 +320,19 @@ func endsSentence(text []byte, i int) bool {
 	return !wordByte(next)
 }
 
-// findFolded looks up a word with digits, signs or an apostrophe: as it
-// stands, without a possessive 's, then with digits and signs read as letters,
-// then without signs at its ends.
+// findFolded looks up a word with digits, signs or an apostrophe that is not known
+// as it stands: without a possessive 's, then with digits and signs read as
+// letters, then without signs at its ends.
 func (t *table) findFolded(w []byte) wordID {
-	if n := len(w); n > 2 && w[n-2] == '\'' && w[n-1] == 's' {
-		w = w[:n-2]
+	n := len(w)
+	owns := n > 2 && w[n-2] == '\'' && w[n-1] == 's'
+	if owns {
+		if id := t.vocabulary.lookup(w[:n-2]); id != unknownWord {
+			return id
+		}
 	}
-	if id := t.vocabulary.lookup(w); id != unknownWord || len(w) < 3 {
-		return id
+	if len(w) < 3 {
+		return unknownWord
 	}
 	var as [longestWord]byte
 	letters, ones, signs := 0, false, false
@@ -306,6 +340,8 @@ func (t *table) findFolded(w []byte) wordID {
 		switch {
 		case class[c] == isLetter:
 			letters++
+			as[i] = c
+		case c == '\'': // "d0n't"
 			as[i] = c
 		case leet[c] != 0:
 			as[i] = leet[c]
@@ -318,7 +354,11 @@ func (t *table) findFolded(w []byte) wordID {
 	if letters == 0 {
 		return unknownWord
 	}
-	id := t.vocabulary.lookup(as[:len(w)])
+	id := t.vocabulary.lookupIn(&as)
+	if id == unknownWord && owns {
+		w, as[n-2], as[n-1] = w[:n-2], 0, 0
+		id = t.vocabulary.lookupIn(&as)
+	}
 	if id == unknownWord && ones {
 		// 1 and ! stand for i, and for l, in one word for both.
 		for i, c := range w {
@@ -326,7 +366,7 @@ func (t *table) findFolded(w []byte) wordID {
 				as[i] = '1'
 			}
 		}
-		id = t.vocabulary.strokes.lookup(as[:len(w)])
+		id = t.vocabulary.strokes.lookup(&as)
 	}
 	if id == unknownWord && signs {
 		from, to := 0, len(w)

@@ -36,7 +36,7 @@ type strokes struct {
 	ids     []wordID   // by those
 }
 
-func (s *strokes) lookup(w []byte) wordID { return s.ids[s.written.lookup(w)] }
+func (s *strokes) lookup(w *[longestWord]byte) wordID { return s.ids[s.written.lookupIn(w)] }
 
 // A slip is a common misspelling of a word.
 type slip struct {
@@ -48,13 +48,15 @@ type slip struct {
 // word is compared in one step or two, and hashed as fast.
 type key [longestWord / 8]uint64
 
-func keyOf(w []byte) (k key) {
+func keyOf(w []byte) key {
 	var b [longestWord]byte
 	copy(b[:], w)
-	for i := range k {
-		k[i] = binary.LittleEndian.Uint64(b[8*i:])
-	}
-	return k
+	return keyIn(&b)
+}
+
+// keyIn is the key of a word with zeros behind it.
+func keyIn(b *[longestWord]byte) key {
+	return key{binary.LittleEndian.Uint64(b[:8]), binary.LittleEndian.Uint64(b[8:16]), binary.LittleEndian.Uint64(b[16:])}
 }
 
 func newVocabulary() *vocabulary { return &vocabulary{words: make([]string, firstWord)} }
@@ -136,25 +138,35 @@ func (v *vocabulary) find(k *key) wordID {
 	}
 }
 
+// lookupIn is lookup of a word with zeros behind it.
+func (v *vocabulary) lookupIn(w *[longestWord]byte) wordID {
+	k := keyIn(w)
+	return v.find(&k)
+}
+
 func (v *vocabulary) lookup(w []byte) wordID {
 	k := keyOf(w)
 	return v.find(&k)
 }
 
-// shortestSlip is the length from which a word's misspellings are told from
-// other words.
-const shortestSlip = 5
+// From these lengths on, a word's misspellings are told from other words.
+const (
+	shortestSwap = 4
+	shortestDrop = 5
+)
 
 // slipsOf gives the misspellings of w that leave it readable: an inner vowel
 // left out, or two letters after the first changed about.
 func slipsOf(w string) (all []string) {
-	if len(w) < shortestSlip || len(w) > longestWord {
+	if len(w) < shortestSwap || len(w) > longestWord {
 		return nil
 	}
 	for i := 1; i < len(w)-1; i++ {
 		switch w[i] {
 		case 'a', 'e', 'i', 'o', 'u':
-			all = append(all, w[:i]+w[i+1:])
+			if len(w) >= shortestDrop {
+				all = append(all, w[:i]+w[i+1:])
+			}
 		}
 		if w[i] != w[i+1] {
 			all = append(all, w[:i]+w[i+1:i+2]+w[i:i+1]+w[i+2:])
