@@ -61,15 +61,20 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 		return g.refusePrompt(ctx, a, &prompt)
 	}
 
+	p, payment, err := g.seatWithin(view, a)
+	if err != nil {
+		return nil, err
+	}
 	ctx, span := g.telemetry.workflow(ctx, a.d)
 	defer span.End()
-	s, end, after := g.hear(ctx, view, a)
+	s, end, after := g.hear(ctx, view, a, p)
 
 	g.telemetry.timed(ctx, "decide", func() { s.decide(g.suspended) })
 	var f *sequel
 	if a.further.any() {
 		f = g.follow(ctx, view, s, a)
 	}
+	payment.settle(s.cost(f))
 	proof, said := g.testify(s, a, &prompt, f)
 	if end == heardAll {
 		g.scorer.Release(s.sheet) // no seat of a whole panel is still being read

@@ -7,11 +7,10 @@ import (
 	"github.com/kaizen-os/deliberation/quorum"
 )
 
-// hear puts a question to its panel, and shadows beside it, and listens until the
+// hear puts a question to its panel p, and shadows beside it, and listens until the
 // request's way of waiting is content. What is still out is cut off, or runs on
 // into the aftermath.
-func (g *Gateway) hear(ctx context.Context, view *view, a *asking) (*sitting, heard, *aftermath) {
-	p := seat(g.book.State(), view.lines, a.d, a.limits)
+func (g *Gateway) hear(ctx context.Context, view *view, a *asking, p *panel) (*sitting, heard, *aftermath) {
 	if a.limits.escalate {
 		if waves := p.waves(a.d); len(waves) > 1 {
 			return g.escalate(ctx, view, a, waves)

@@ -159,3 +159,15 @@ func (s *sitting) decide(suspended func(quorum.CompanionID) bool) {
 	}
 	s.verdict = s.policy.Decide(&s.q, s.panel.ballots)
 }
+
+// cost is what was spent on the panel and what followed, which may be nothing;
+// reckoned, for calls whose cost nobody will tell.
+func (s *sitting) cost(f *sequel) (sum quorum.MicroUSD) {
+	if f != nil {
+		return f.spent
+	}
+	for i, m := range s.panel.members {
+		sum += spent(s.round.Reply(i), m, s.d)
+	}
+	return sum
+}
