@@ -93,7 +93,7 @@ func TestProvidersEndToEnd(t *testing.T) {
 	tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, secret, _ := r.BasicAuth()
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"access_token":"token-of-%s","token_type":"Bearer","expires_in":2}`, secret)
+		fmt.Fprintf(w, `{"access_token":"token-of-%s","token_type":"Bearer","expires_in":3600}`, secret)
 	}))
 	defer tokens.Close()
 
@@ -118,8 +118,8 @@ func TestProvidersEndToEnd(t *testing.T) {
 		t.Errorf("ATLAS cost %d", cost)
 	}
 
-	// New keys: the providers take no other from now on, the files hold them, and
-	// nobody tells the gateway.
+	// New keys: the providers take no other from now on, not even tokens that have
+	// not ended; the files hold them, and nobody tells the gateway.
 	anthropic.rotate("sk-ant-2")
 	openai.rotate("Bearer token-of-secret-2")
 	file("key", "sk-ant-2")
