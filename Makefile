@@ -4,6 +4,7 @@ GO      ?= go
 CONFIG  ?=
 DATA    ?=
 EVALFLAGS ?=
+CHARTERFLAGS ?=
 FUZZTIME ?= 1m
 CRASH_ROUNDS ?= 200
 CRASH_TRIALS ?= 60
@@ -17,7 +18,7 @@ PLAIN  = ./bench/... ./scoring/...
 # The race detector needs a C compiler.
 RACE := $(shell $(GO) env CGO_ENABLED | grep -q 1 && command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null 2>&1 && echo -race)
 
-.PHONY: build run test race fuzz fuzz-short crash bench interop gobench eval lint vuln smoke check clean help
+.PHONY: build run test race fuzz fuzz-short crash bench interop gobench eval charter-eval lint vuln smoke check clean help
 
 build:      ## compile ./kaizen
 	$(GO) build -o kaizen ./cmd/kaizen
@@ -59,6 +60,10 @@ eval: build ## accuracy on the recorded replies in DATA (EVALFLAGS="--set gsm8k 
 	@test -n "$(DATA)" || { echo "say where the recordings are: make eval DATA=folder"; exit 2; }
 	./kaizen eval --data "$(DATA)" $(EVALFLAGS)
 
+charter-eval: ## the charter scorer on the labelled texts in DATA (CHARTERFLAGS="--show jbb:bad": ids, scores and rules only)
+	@test -n "$(DATA)" || { echo "say where the labelled texts are: make charter-eval DATA=folder"; exit 2; }
+	$(GO) run ./bench/charter/eval --data "$(DATA)" $(CHARTERFLAGS)
+
 lint:       ## formatting, vet, staticcheck, and which package imports which
 	@unformatted="$$(gofmt -l .)"; test -z "$$unformatted" || { echo "not formatted:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./...
@@ -79,4 +84,4 @@ clean:      ## remove what the build made; data stays
 	$(GO) clean -testcache
 
 help:       ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target what; do printf '  make %-11s %s\n' "$$target" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target what; do printf '  make %-12s %s\n' "$$target" "$$what"; done

@@ -28,6 +28,7 @@ const (
 	text     = "golang.org/x/text"
 	rate     = "golang.org/x/time/rate"
 	sumdb    = "golang.org/x/mod/sumdb"
+	mcp      = "github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
 // rules is the tree: values travel from the top down, and nothing imports what
@@ -38,7 +39,8 @@ var rules = []rule{
 
 	{"gateway/wire", "", json},
 	{"gateway/console", "gateway/wire", ""},
-	{"gateway", "gateway/... fanout fanout/upstream scoring/... quorum/... store/...", "github.com/fasthttp/router github.com/dgraph-io/ristretto/v2 github.com/oklog/ulid/v2 golang.org/x/sync/singleflight " + fasthttp + " " + otel + " " + rate + " " + json},
+	{"gateway/mcp", "gateway/wire quorum store/ledger", mcp + " " + sumdb},
+	{"gateway", "gateway/... fanout fanout/upstream scoring/... quorum/... store/...", "github.com/fasthttp/router github.com/dgraph-io/ristretto/v2 github.com/oklog/ulid/v2 golang.org/x/sync/singleflight " + fasthttp + " " + otel + " " + rate + " " + json + " " + mcp},
 
 	{"fanout", "quorum", rate + " " + otel},
 	{"fanout/upstream", "", fasthttp + " " + tracing},
@@ -51,9 +53,10 @@ var rules = []rule{
 	{"fanout/oauth", "fanout/upstream", "golang.org/x/oauth2"},
 	{"fanout/judge", "quorum fanout/upstream", json},
 
-	{"scoring", "quorum scoring/charter scoring/answer", otel},
+	{"scoring", "quorum scoring/charter scoring/answer scoring/form", otel},
 	{"scoring/charter", "quorum", text},
 	{"scoring/answer", "quorum", text + " " + json},
+	{"scoring/form", "quorum", json + " github.com/santhosh-tekuri/jsonschema/v6"},
 	{"scoring/grade", "quorum scoring/answer", text},
 	{"scoring/run", "", "golang.org/x/sys/unix"}, // the one of scoring that reaches outside the process
 
@@ -74,7 +77,7 @@ var rules = []rule{
 	{"store/vault", "store quorum/commit", pebble},
 	{"store/stream", "quorum store store/ledger", "github.com/nats-io/nats.go"},
 
-	{"bench/charter/...", "bench/charter/... quorum scoring/charter", json}, // the scorer is measured and trained in process
+	{"bench/charter/...", "bench/charter/... bench/load bench/table quorum scoring/charter", json}, // the scorer is measured and trained in process
 	{"bench/...", "bench/... gateway/wire quorum", fasthttp + " github.com/HdrHistogram/hdrhistogram-go " + json + " " + pebble},
 }
 

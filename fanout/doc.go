@@ -25,6 +25,9 @@
 //		...
 //	}
 //
+// A [Gate] is the same limits and breaker for an upstream that is asked something
+// else than to deliberate.
+//
 // Every seat ends with an outcome and no companion's failure is the round's. A
 // call ends by the cut or by its line's own deadline, whichever is first, and
 // its goroutine with it.

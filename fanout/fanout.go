@@ -18,12 +18,16 @@ type Config struct {
 	Tracer trace.Tracer
 	Meter  metric.Meter
 	Logger *slog.Logger
+	// Redact gives a text without the personal data and secrets in it. What a
+	// companion calls its model is not kept where that would change it.
+	Redact func(string) string
 }
 
 // Fan asks panels. It is safe for concurrent use.
 type Fan struct {
 	telemetry
-	log *slog.Logger
+	log    *slog.Logger
+	redact func(string) string
 
 	lines atomic.Pointer[[]*Line] // that the gauges tell of
 	calls sync.WaitGroup          // every seat's goroutine
@@ -34,7 +38,7 @@ type Fan struct {
 
 // New makes a Fan. It starts nothing.
 func New(cfg Config) (*Fan, error) {
-	f := &Fan{log: cfg.Logger, lingering: map[*Round]struct{}{}}
+	f := &Fan{log: cfg.Logger, redact: cfg.Redact, lingering: map[*Round]struct{}{}}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
 	}

@@ -31,11 +31,21 @@ func newLimits(perSecond float64, burst, inFlight int) *limits {
 	return l
 }
 
-// enter waits until the companion may be asked, by s.due at the latest, and
+// A waiter is a call that waits for limits: it may be ended meanwhile, and then
+// has a cause.
+type waiter interface {
+	Due() time.Time // after which it waits for nothing
+	Done() <-chan struct{}
+	cause() *AskError
+	waiting(begun time.Time)    // takes note that it waited since
+	sleep(d time.Duration) bool // false: it was ended
+}
+
+// enter waits until the companion may be asked, by w's due time at the latest, and
 // returns the time then. Without an error the caller holds a slot and gives it
 // back by leave.
-func (l *limits) enter(s *seat, now time.Time) (time.Time, *AskError) {
-	now, err := l.token(s, now)
+func (l *limits) enter(w waiter, now time.Time) (time.Time, *AskError) {
+	now, err := l.token(w, now)
 	if err != nil {
 		return now, err
 	}
@@ -44,16 +54,16 @@ func (l *limits) enter(s *seat, now time.Time) (time.Time, *AskError) {
 		return now, nil
 	default:
 	}
-	timer := time.NewTimer(s.due.Sub(now))
+	timer := time.NewTimer(w.Due().Sub(now))
 	defer timer.Stop()
-	defer s.waiting(now)
+	defer w.waiting(now)
 	select {
 	case l.slots <- struct{}{}:
 		return time.Now(), nil
 	case <-timer.C:
 		return now, errInFlight
-	case <-s.Done():
-		return now, s.cause()
+	case <-w.Done():
+		return now, w.cause()
 	}
 }
 
@@ -61,16 +71,16 @@ func (l *limits) leave() { <-l.slots }
 
 // token waits for a token of the bucket and for the end of a pause that the
 // companion asked for, and returns the time then. When either is further off
-// than s.due it fails at once, and takes no token.
-func (l *limits) token(s *seat, now time.Time) (time.Time, *AskError) {
+// than w is due it fails at once, and takes no token.
+func (l *limits) token(w waiter, now time.Time) (time.Time, *AskError) {
 	if pause := time.Duration(l.resume.Load() - now.UnixNano()); pause > 0 {
-		if !now.Add(pause).Before(s.due) {
+		if !now.Add(pause).Before(w.Due()) {
 			return now, errHeld
 		}
-		slept := s.sleep(pause)
-		s.waiting(now)
+		slept := w.sleep(pause)
+		w.waiting(now)
 		if !slept {
-			return now, s.cause()
+			return now, w.cause()
 		}
 		now = time.Now()
 	}
@@ -79,15 +89,15 @@ func (l *limits) token(s *seat, now time.Time) (time.Time, *AskError) {
 	}
 	r := l.bucket.ReserveN(now, 1)
 	wait := r.DelayFrom(now)
-	if !now.Add(wait).Before(s.due) {
+	if !now.Add(wait).Before(w.Due()) {
 		r.CancelAt(now)
 		return now, errRate
 	}
-	slept := s.sleep(wait)
-	s.waiting(now)
+	slept := w.sleep(wait)
+	w.waiting(now)
 	if !slept {
 		r.Cancel()
-		return now, s.cause()
+		return now, w.cause()
 	}
 	return time.Now(), nil
 }

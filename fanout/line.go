@@ -2,7 +2,6 @@ package fanout
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -57,10 +56,9 @@ type LineConfig struct {
 // keep a line across a reload that does not change its settings. It is safe for
 // concurrent use.
 type Line struct {
-	cfg     LineConfig
-	limits  *limits
-	breaker *breaker
-	labels  labels
+	gate
+	cfg    LineConfig
+	labels labels
 }
 
 // NewLine checks cfg.
@@ -70,130 +68,22 @@ func NewLine(cfg LineConfig) (*Line, error) {
 		return nil, fmt.Errorf("fanout: companion id %q is not valid", cfg.Companion)
 	case cfg.Asker == nil:
 		return nil, fmt.Errorf("fanout: companion %s: no asker", cfg.Companion)
-	case !(cfg.PerSecond >= 0) || cfg.Burst < 0 || cfg.InFlight < 0 || cfg.Deadline < 0:
+	case cfg.Deadline < 0:
 		return nil, fmt.Errorf("fanout: companion %s: a limit is below 0", cfg.Companion)
-	}
-	if cfg.InFlight == 0 {
-		cfg.InFlight = DefaultInFlight
 	}
 	if cfg.Deadline == 0 {
 		cfg.Deadline = DefaultDeadline
 	}
-	b, err := newBreaker(cfg.Breaker)
+	g, err := newGate(cfg.PerSecond, cfg.Burst, cfg.InFlight, cfg.Breaker)
 	if err != nil {
 		return nil, fmt.Errorf("fanout: companion %s: %w", cfg.Companion, err)
 	}
-	return &Line{
-		cfg:     cfg,
-		limits:  newLimits(cfg.PerSecond, cfg.Burst, cfg.InFlight),
-		breaker: b,
-		labels:  newLabels(&cfg),
-	}, nil
+	return &Line{gate: g, cfg: cfg, labels: newLabels(&cfg)}, nil
 }
 
 // Companion is whose line it is.
 func (l *Line) Companion() quorum.CompanionID { return l.cfg.Companion }
 
-// Breaker is the breaker's present state.
-func (l *Line) Breaker() BreakerState { return l.breaker.current() }
-
-// InFlight is how many calls are out at present.
-func (l *Line) InFlight() int { return len(l.limits.slots) }
-
 // ask asks the companion for s, once or twice, and fills s.reply but for its
 // outcome. It panics only if the Asker does.
-func (l *Line) ask(s *seat) *AskError {
-	entered := time.Now()
-	if !entered.Before(s.due) {
-		return errLate
-	}
-	if !l.breaker.ready(entered) {
-		return errBroken
-	}
-	now, full := l.limits.enter(s, entered)
-	if full != nil {
-		return full
-	}
-	defer l.limits.leave()
-	probe, ok := l.breaker.enter(now)
-	if !ok {
-		return errBroken
-	}
-	s.asked = now
-	result := failed // what a panic counts as
-	defer func() {
-		before, after := l.breaker.leave(probe, result, time.Now())
-		if before != after {
-			s.round.fan.breakerMoved(s, after)
-		}
-	}()
-
-	err := l.attempt(s, 1)
-	if err != nil && l.mayRetry(s, err) {
-		err = l.attempt(s, 2)
-	}
-	result = meaning(err)
-	return err
-}
-
-func (l *Line) attempt(s *seat, n int) *AskError {
-	s.attempts.Store(int32(n))
-	s.reply = quorum.Reply{Companion: l.cfg.Companion, Confidence: -1, Attempts: n}
-	err := l.cfg.Asker.Ask(s, s.round.d, &s.reply)
-	if err == nil {
-		return nil
-	}
-	if cause := s.cause(); cause != nil {
-		return cause
-	}
-	e := explain(err)
-	if e.RetryAfter > 0 {
-		l.limits.hold(time.Now().Add(min(e.RetryAfter, maxHold)))
-	}
-	return e
-}
-
-// mayRetry waits for the moment of a second attempt and reports whether to make
-// it. It does not when the moment, or a token, would come past the deadline.
-func (l *Line) mayRetry(s *seat, e *AskError) bool {
-	if !e.Retryable || e.RetryAfter > maxHold {
-		return false
-	}
-	now := time.Now()
-	if e.RetryAfter == 0 && !isStale(e) {
-		if !now.Add(retryPause).Before(s.due) || !s.sleep(retryPause) {
-			return false
-		}
-		now = time.Now()
-	}
-	_, full := l.limits.token(s, now) // which waits for RetryAfter too
-	return full == nil
-}
-
-// isStale reports whether e is a kept connection that had been closed: there is
-// nothing to wait for.
-func isStale(e *AskError) bool {
-	s, ok := errors.AsType[interface {
-		error
-		StaleConnection() bool
-	}](e.Err)
-	return ok && s.StaleConnection()
-}
-
-// meaning is what the end of a call says about the companion, for the breaker.
-// A call that we gave up early says nothing; a companion that refuses is alive.
-// So is one that would not take a request: were that a failure, one client with a
-// schema or a token limit that a model cannot do with would have its breaker
-// opened for all.
-func meaning(e *AskError) result {
-	if e == nil {
-		return succeeded
-	}
-	switch e.Class {
-	case ClassRefused:
-		return succeeded
-	case ClassBusy, ClassUnneeded, ClassBroken, ClassBadRequest:
-		return neutral
-	}
-	return failed
-}
+func (l *Line) ask(s *seat) *AskError { return l.pass(s) }

@@ -123,16 +123,29 @@ func (s *seat) cause() *AskError {
 func (s *seat) waiting(begun time.Time) { s.waited += time.Since(begun) }
 
 // sleep waits for d and reports false when the call was ended meanwhile.
-func (s *seat) sleep(d time.Duration) bool {
+func (s *seat) sleep(d time.Duration) bool { return sleep(s, d) }
+
+func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
-	case <-s.Done():
+	case <-ctx.Done():
 		return false
 	}
 }
+
+// admitted, attempt and moved make the seat a caller at its line's gate.
+func (s *seat) admitted(now time.Time) { s.asked = now }
+
+func (s *seat) attempt(n int) error {
+	s.attempts.Store(int32(n))
+	s.reply = quorum.Reply{Companion: s.line.cfg.Companion, Confidence: -1, Attempts: n}
+	return s.line.cfg.Asker.Ask(s, s.round.d, &s.reply)
+}
+
+func (s *seat) moved(to BreakerState) { s.round.fan.breakerMoved(s, to) }
 
 // run is the seat's goroutine.
 func (s *seat) run() {
@@ -190,7 +203,7 @@ func (s *seat) complete() {
 	r.Companion, r.Outcome, r.Reason = s.line.cfg.Companion, quorum.OK, ""
 	r.Latency = time.Since(s.asked)
 	r.Usage.Cost = s.line.cfg.Price.Cost(r.Usage)
-	if r.Model == "" || !plainName(r.Model) {
+	if r.Model != s.line.cfg.Model && (r.Model == "" || !plainName(r.Model) || s.round.fan.redact != nil && s.round.fan.redact(r.Model) != r.Model) {
 		r.Model = s.line.cfg.Model
 	}
 }

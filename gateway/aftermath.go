@@ -46,7 +46,9 @@ func (g *Gateway) askShadows(ctx context.Context, s *sitting) *shadowRound {
 		return nil
 	}
 	sheet := g.scorer.NewSheet(s.d, len(s.panel.shadowLines))
-	round := g.fan.Ask(context.WithoutCancel(ctx), s.d, s.panel.shadowLines, g.reading(ctx, sheet))
+	sheet.Hold(s.form)
+	judging := g.newJudging(ctx, s.jury, s.d, false)
+	round := g.fan.Ask(context.WithoutCancel(ctx), s.d, s.panel.shadowLines, g.reading(ctx, sheet, judging))
 	return &shadowRound{round, sheet, s.panel.shadowMembers}
 }
 

@@ -61,8 +61,6 @@ func (c *cache) close() { c.finished.Close() }
 // policy. How old
 // an answer may be and what of it is shown are no part of it.
 func keyOf(k *caller, req *wire.Request, roster, configuration uint64, policy [32]byte) cacheKey {
-	bare := *req
-	bare.CacheMaxAgeSeconds, bare.Include = 0, 0
 	h := sha256.New()
 	var head [16]byte
 	binary.BigEndian.PutUint64(head[:8], roster)
@@ -70,7 +68,7 @@ func keyOf(k *caller, req *wire.Request, roster, configuration uint64, policy [3
 	h.Write(head[:])
 	h.Write(policy[:])
 	fmt.Fprintf(h, "%d:%s", len(k.Name), k.Name)
-	h.Write(bare.AppendTo(nil))
+	h.Write(req.AppendKey(nil))
 	return cacheKey(h.Sum(nil))
 }
 

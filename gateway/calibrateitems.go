@@ -34,6 +34,10 @@ func (g *Gateway) labelled(req *wire.CalibrationRequest, view *view, k *caller) 
 			bad.add(wire.PromptRefused, i, "prompt", fmt.Sprintf("scores %s against the charter, under %s: companions are not asked it", a.Score, policy.RefuseUnder))
 			continue
 		}
+		if g.impersonal("topic", it.Topic) != nil {
+			bad.add(wire.InvalidValue, i, "topic", "looks like personal data or a secret, and would be kept for good")
+			continue
+		}
 		kind, err := quorum.ParseKind(it.Kind)
 		if err != nil {
 			return nil, err

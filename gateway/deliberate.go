@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -13,6 +12,7 @@ import (
 	"github.com/kaizen-os/deliberation/gateway/wire"
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/scoring"
+	"github.com/kaizen-os/deliberation/scoring/form"
 	"github.com/kaizen-os/deliberation/store/ledger"
 )
 
@@ -23,8 +23,10 @@ type asking struct {
 	caller   *caller
 	limits   panelLimits
 	further  further
+	form     *form.Form // what replies must look like; nil for any
 	deadline time.Duration
 	received time.Time
+	watch    *watch // who is told how it goes; nil for nobody
 }
 
 // An outcome is a deliberation whose proof is durable.
@@ -59,10 +61,12 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 	}
 
 	s := g.sit(view, a)
+	s.judging = g.newJudging(ctx, s.jury, a.d, true)
 	ctx, span := g.telemetry.workflow(ctx, a.d)
 	defer span.End()
 	shadows := g.askShadows(ctx, s)
-	s.round = g.fan.Ask(ctx, a.d, s.panel.lines, g.running(ctx, s, g.reading(ctx, s.sheet)))
+	s.round = g.fan.Ask(ctx, a.d, s.panel.lines, g.running(ctx, s, g.reading(ctx, s.sheet, s.judging)))
+	a.watch.asked(s, a.deadline)
 	end := s.listen(ctx)
 	after := g.cut(s, end, shadows)
 
@@ -89,16 +93,20 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 	return out, nil
 }
 
-// reading is what becomes of each reply as it arrives: it is read onto sheet, in
-// its companion's goroutine, under a span where the request has spans.
-func (g *Gateway) reading(ctx context.Context, sheet *scoring.Sheet) func(seat int, r *quorum.Reply) {
+// reading is what becomes of each reply as it arrives: it is read onto sheet and
+// judged, in its companion's goroutine, under a span where the request has spans.
+func (g *Gateway) reading(ctx context.Context, sheet *scoring.Sheet, judging *judging) func(seat int, r *quorum.Reply) {
 	if !g.telemetry.sampled(ctx) {
-		return func(seat int, r *quorum.Reply) { g.scorer.Read(sheet, seat, r) }
+		return func(seat int, r *quorum.Reply) {
+			g.scorer.Read(sheet, seat, r)
+			judging.reply(ctx, sheet, seat, r)
+		}
 	}
 	return func(seat int, r *quorum.Reply) {
-		_, span := g.telemetry.start(ctx, "score", attribute.String("kaizen.companion", string(r.Companion)))
+		ctx, span := g.telemetry.start(ctx, "score", attribute.String("kaizen.companion", string(r.Companion)))
 		defer span.End()
 		g.scorer.Read(sheet, seat, r)
+		judging.reply(ctx, sheet, seat, r)
 	}
 }
 
@@ -113,7 +121,7 @@ func unrecorded(id string, cause error) error {
 // the replies tell.
 func (g *Gateway) sit(view *view, a *asking) *sitting {
 	st := g.book.State()
-	s := &sitting{d: a.d, policy: st.Policy, scorer: g.scorer, twice: a.further.rounds > 1}
+	s := &sitting{d: a.d, policy: st.Policy, scorer: g.scorer, form: a.form, jury: view.jury, watch: a.watch, twice: a.further.rounds > 1}
 	s.panel = seat(st, view.lines, a.d, a.limits)
 	s.q = quorum.Question{Tier: a.d.Tier, Kind: a.d.Kind, Options: len(a.d.Options), Operation: a.d.Operation != ""}
 	if s.q.Kind == quorum.Auto {
@@ -122,6 +130,7 @@ func (g *Gateway) sit(view *view, a *asking) *sitting {
 	s.q.Open = s.q.Kind == quorum.Code && g.runner == nil
 	s.panel.weigh(&s.q, a.d.Topic)
 	s.sheet = g.scorer.NewSheet(a.d, len(s.panel.lines))
+	s.sheet.Hold(a.form)
 	s.in = make([]bool, len(s.panel.lines))
 	s.begun = time.Now()
 	return s
@@ -158,12 +167,18 @@ func (g *Gateway) refusePrompt(ctx context.Context, a *asking, prompt *quorum.As
 
 // cut ends the listening: what becomes of the calls still out.
 func (g *Gateway) cut(s *sitting, end heard, shadows *shadowRound) *aftermath {
+	if end == heardGone && shadows != nil {
+		shadows.round.Cancel() // nobody is asked on behalf of a client that has left
+		shadows = nil
+	}
 	m := newAftermath(g, s, shadows)
 	switch {
 	case end == heardDeadline, end == heardEnough && s.policy.Observed(s.d.ID):
+		s.judging.linger()
 		m.listenOn()
 	default:
 		s.round.Cancel()
+		s.judging.stop()
 	}
 	m.begin()
 	return m
@@ -235,25 +250,23 @@ func (g *Gateway) admitted(req *wire.Request, k *caller, received time.Time) (*a
 		ID: newID(), Client: k.Name, Prompt: req.Prompt, Tier: tier, Chamber: req.Context.Chamber, Cycle: req.Context.Cycle,
 		Topic: req.Context.Topic, Kind: kind, Options: req.Options, Operation: req.Operation, Wait: wait,
 	}
+	if err := errors.Join(g.impersonal("context.topic", d.Topic), g.impersonal("operation", d.Operation), g.impersonal("context.cycle", d.Cycle)); err != nil {
+		return nil, err
+	}
 	if d.Cycle == "" {
 		d.Cycle = policy.Cycle
 	}
-	if len(req.Messages) > 0 {
-		d.Messages = make([]quorum.Message, len(req.Messages))
-		whole := make([]string, len(req.Messages))
-		for i, m := range req.Messages {
-			d.Messages[i] = quorum.Message{Role: m.Role, Content: m.Content}
-			whole[i] = m.Content
-		}
-		// What is scored, committed to and compared with is the whole conversation.
-		d.Prompt = strings.Join(whole, "\n\n")
+	converse(d, req)
+	held, err := shape(d, req)
+	if err != nil {
+		return nil, err
 	}
 	further, err := g.further(req, d, policy)
 	if err != nil {
 		return nil, err
 	}
 	return &asking{
-		d: d, caller: k, further: further, received: received, deadline: time.Duration(req.DeadlineMs) * time.Millisecond,
+		d: d, caller: k, further: further, form: held, received: received, deadline: time.Duration(req.DeadlineMs) * time.Millisecond,
 		limits: panelLimits{companions: req.MaxCompanions, cost: quorum.MicroUSD(req.MaxCostMicroUSD)},
 	}, nil
 }

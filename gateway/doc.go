@@ -8,6 +8,14 @@
 // (the [Book], a fold over the ledger), what is read of the configuration from
 // one immutable view, both behind atomic pointers.
 //
+// Where there are external judges (a [Judge] each), a reply is also judged as it
+// arrives, within what the deadline leaves; a judge that fails leaves it unjudged.
+//
+// Clients of other APIs are served by a [dialect], which decodes what they ask to
+// the same request and tells the same outcome in their form. A response that is
+// told piece by piece is a [stream]: the pipeline passes on how it goes to a
+// [watch], which is nil for everybody else.
+//
 // An answer is said only when its proof is durable. No text of a prompt or a
 // reply reaches a log, a trace, a metric, an error or the ledger.
 package gateway

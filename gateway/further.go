@@ -125,6 +125,7 @@ func (g *Gateway) follow(ctx context.Context, view *view, s *sitting, a *asking)
 func (f *sequel) step(ctx context.Context, name int, take func(context.Context) quorum.Outcome) {
 	ctx, span := f.g.telemetry.start(ctx, stepNames[name])
 	defer span.End()
+	f.s.watch.step(stepNames[name])
 	begun := time.Now()
 	outcome := take(ctx)
 	if outcome != quorum.Unneeded {
@@ -192,9 +193,12 @@ func (f *sequel) serve(ctx context.Context, s *quorum.Service, asked, read *quor
 	}
 	sheet := f.g.scorer.NewSheet(read, 1)
 	f.g.scorer.Read(sheet, 0, r)
+	judging := f.g.newJudging(ctx, f.s.jury, f.s.d, true)
+	judging.reply(ctx, sheet, 0, r)
+	judging.stop()
 	var b quorum.Ballot
 	f.g.scorer.Cast(&b, sheet, 0, read.Kind, r)
-	s.Scored, s.Score = b.Scored, b.Score
+	s.Scored, s.Score, s.Judged = b.Scored, b.Score, b.Judged
 	out = said{text: r.Text, key: b.Key, value: sheet.Value(0), findings: sheet.Reading(0).Assessment.Findings}
 	switch {
 	case s.Reason != "":
@@ -204,6 +208,8 @@ func (f *sequel) serve(ctx context.Context, s *quorum.Service, asked, read *quor
 		s.Reason = b.Reason
 	case b.Score < f.s.policy.Tier(f.s.d.Tier).CharterMinimum:
 		s.Reason = quorum.ReasonCharter
+	case f.s.d.Tier == quorum.Critical && b.Judged.Unjudged():
+		s.Reason = quorum.ReasonUnjudged
 	}
 	return out
 }

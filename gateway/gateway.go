@@ -19,6 +19,7 @@ import (
 	"github.com/kaizen-os/deliberation/gateway/wire"
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/scoring"
+	"github.com/kaizen-os/deliberation/scoring/charter"
 	"github.com/kaizen-os/deliberation/scoring/run"
 	"github.com/kaizen-os/deliberation/store/ledger"
 	"github.com/kaizen-os/deliberation/store/vault"
@@ -44,6 +45,12 @@ type Config struct {
 	InFlight   int      // deliberations at once; zero is DefaultInFlight
 	BodyBytes  int      // the largest request body; zero is DefaultBodyBytes
 
+	Heartbeat time.Duration // how long a stream is silent at most; zero is DefaultHeartbeat
+
+	// SampleKey is what the replies that external judges are asked about by chance are
+	// drawn with. Whoever has it can draw again; companions must not have it.
+	SampleKey [32]byte
+
 	// BackupDir is where the copy that a backup sends lies meanwhile: a folder of
 	// the gateway's own, best on the stores' file system, which then need not copy
 	// their tables. New removes what is in it. "" serves no backups.
@@ -54,6 +61,7 @@ type Config struct {
 type Settings struct {
 	Seats       []Seat
 	Clients     []Client
+	Judges      []*Judge       // external ones, at most quorum.MaxJudges; none: nothing is asked beside the rules in the process
 	Policy      *quorum.Policy // the operator's
 	PromptBytes int            // zero is the protocol's default
 	MaxDeadline time.Duration  // the most a request may ask for; zero is the protocol's default
@@ -71,16 +79,24 @@ type Gateway struct {
 	vault         *vault.Vault
 	fan           *fanout.Fan
 	scorer        *scoring.Scorer
-	runner        *run.Runner  // nil for none
-	runnerFailed  atomic.Int64 // when it was last logged, in seconds
+	runner        *run.Runner             // nil for none
+	runnerFailed  atomic.Int64            // when it was last logged, in seconds
+	handler       fasthttp.RequestHandler // of every route
+	mcp           fasthttp.RequestHandler // of one of them
 	charterDigest [32]byte
+	redactor      *charter.Redactor
 	log           *slog.Logger
 	telemetry     *telemetry
 	admission     *admission
 	cache         *cache
+	opinions      *opinions
+	sampleKey     [32]byte
+	judgesEnd     context.Context // done when a drain has no more time for judges
+	endJudges     context.CancelFunc
 	erasing       singleflight.Group // erasures, by deliberation
 	calibrating   chan struct{}      // held by the one calibration at work
 	backups       backups
+	heartbeat     time.Duration
 	steward       [32]byte
 	server        *fasthttp.Server
 	listeners     listeners
@@ -101,6 +117,7 @@ type view struct {
 	lines   map[quorum.CompanionID]*fanout.Line
 	callers *callers
 	limits  wire.Limits
+	jury    *jury // nil for none
 }
 
 // New builds a Gateway. It serves nothing until Apply has given it its settings.
@@ -114,15 +131,18 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.BodyBytes == 0 {
 		cfg.BodyBytes = DefaultBodyBytes
 	}
+	if cfg.Heartbeat == 0 {
+		cfg.Heartbeat = DefaultHeartbeat
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{
 		book: cfg.Book, ledger: cfg.Ledger, vault: cfg.Vault, fan: cfg.Fan, scorer: cfg.Scorer, runner: cfg.Runner, charterDigest: cfg.Scorer.Charter().Digest(),
-		log: cfg.Logger, admission: newAdmission(cfg.InFlight), steward: cfg.StewardKey, stop: make(chan struct{}),
-		leaving: make(chan struct{}), calibrating: make(chan struct{}, 1), bundling: make(chan struct{}, maxBundles),
+		redactor: cfg.Scorer.Charter().Redactor(), log: cfg.Logger, admission: newAdmission(cfg.InFlight), steward: cfg.StewardKey, stop: make(chan struct{}),
+		sampleKey: cfg.SampleKey, leaving: make(chan struct{}), calibrating: make(chan struct{}, 1), bundling: make(chan struct{}, maxBundles),
 	}
-	g.backups.dir = cfg.BackupDir
+	g.backups.dir, g.heartbeat = cfg.BackupDir, cfg.Heartbeat
 	if cfg.BackupDir != "" {
 		// What a killed process left there: it may hold texts that are to be erased.
 		if err := os.RemoveAll(cfg.BackupDir); err != nil {
@@ -136,6 +156,11 @@ func New(cfg Config) (*Gateway, error) {
 	if g.cache, err = newCache(); err != nil {
 		return nil, err
 	}
+	if g.opinions, err = newOpinions(); err != nil {
+		return nil, err
+	}
+	g.judgesEnd, g.endJudges = context.WithCancel(context.Background())
+	g.mcp, g.handler = g.newMCP(), g.routes().Handler
 	g.server = g.newServer(cfg.BodyBytes)
 	g.background.Go(g.recordHits)
 	return g, nil
@@ -147,11 +172,15 @@ func New(cfg Config) (*Gateway, error) {
 func (g *Gateway) Apply(ctx context.Context, s Settings) error {
 	g.settings.Lock()
 	defer g.settings.Unlock()
+	jury, err := newJury(s.Judges)
+	if err != nil {
+		return err
+	}
 	if err := g.seed(ctx, &s); err != nil {
 		return err
 	}
 	old := g.view.Load()
-	v := &view{version: 1, lines: make(map[quorum.CompanionID]*fanout.Line, len(s.Seats)), limits: *wire.DefaultLimits()}
+	v := &view{version: 1, lines: make(map[quorum.CompanionID]*fanout.Line, len(s.Seats)), limits: *wire.DefaultLimits(), jury: jury}
 	lines := make([]*fanout.Line, len(s.Seats))
 	for i, seat := range s.Seats {
 		v.lines[seat.Companion.ID] = seat.Line
@@ -267,11 +296,15 @@ func (g *Gateway) Shutdown(ctx context.Context) (err error) {
 		}
 		g.listeners.close()
 		err = g.server.ShutdownWithContext(ctx)
+		stop := context.AfterFunc(ctx, g.endJudges)
 		g.fan.Drain(ctx)
+		stop()
+		g.endJudges()
 		close(g.stop)
 		g.backups.turn.Lock() // the stores are about to be closed
 		g.background.Wait()
 		g.cache.close()
+		g.opinions.kept.Close()
 	})
 	return err
 }

@@ -19,7 +19,7 @@ func (f *sequel) askJudge(ctx context.Context) quorum.Outcome {
 		return j.Outcome
 	}
 	read := *f.s.d
-	read.Kind, read.Options = quorum.Choice, letterOptions(len(show))
+	read.Kind, read.Options, read.Generation = quorum.Choice, letterOptions(len(show)), nil
 	shown, how := f.show(show, false), fmt.Sprintf(judgeByLetter, letters(len(show)))
 	asked := about(&read, func(question string) string { return fmt.Sprintf(judgePrompt, question, shown, how) })
 	f.judged = f.serve(ctx, &j.Service, asked, &read)

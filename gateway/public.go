@@ -65,12 +65,17 @@ func (g *Gateway) getCharter(ctx *fasthttp.RequestCtx) error {
 		Name   string `json:"name"`
 	}
 	doc := struct {
-		Version     string   `json:"version"`
-		Digest      string   `json:"digest"`
-		Clauses     []clause `json:"clauses"`
-		Rules       []rule   `json:"rules"`
-		NotAssessed []string `json:"notAssessed"`
+		Version     string      `json:"version"`
+		Digest      string      `json:"digest"`
+		Clauses     []clause    `json:"clauses"`
+		Rules       []rule      `json:"rules"`
+		NotAssessed []string    `json:"notAssessed"`
+		Judges      []judgeView `json:"judges,omitempty"` // external ones: a proof's jury digest is this list's
+		Jury        string      `json:"jury,omitempty"`
 	}{Version: g.scorer.Charter().Version(), Digest: hex.EncodeToString(g.charterDigest[:]), NotAssessed: g.scorer.Charter().NotAssessed()}
+	if jury := g.view.Load().jury; jury != nil {
+		doc.Judges, doc.Jury = jury.told, hex.EncodeToString(jury.ref.Digest[:])
+	}
 	for i, name := range clauseNames {
 		doc.Clauses = append(doc.Clauses, clause{i + 1, name})
 	}

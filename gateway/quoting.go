@@ -220,21 +220,49 @@ func (q *quoter) nameless(text string) string {
 
 func partOfName(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
 
-// about is d with its question, which is the last of its messages if it has any,
-// put into a prompt of ours. what builds that prompt.
+// about is d with its question, which is the last message of the user's if it has
+// messages, put into a prompt of ours. what builds that prompt. What was said after
+// it, by tools and to them, stays before the prompt.
 func about(d *quorum.Deliberation, what func(question string) string) *quorum.Deliberation {
 	out := *d
 	if len(d.Messages) == 0 {
 		out.Prompt = what(d.Prompt)
 		return &out
 	}
-	last := len(d.Messages) - 1
 	out.Messages = slices.Clone(d.Messages)
-	out.Messages[last].Content = what(d.Messages[last].Content)
+	if d.Generation == nil {
+		untool(out.Messages)
+	}
+	last := len(d.Messages) - 1
+	if d.Messages[last].Role == "user" {
+		out.Messages[last].Content = what(d.Messages[last].Content)
+	} else {
+		question := d.Prompt
+		for _, m := range d.Messages {
+			if m.Role == "user" {
+				question = m.Content
+			}
+		}
+		out.Messages = append(out.Messages, quorum.Message{Role: "user", Content: what(question)})
+	}
 	all := make([]string, len(out.Messages))
 	for i, m := range out.Messages {
 		all[i] = m.Content
 	}
 	out.Prompt = strings.Join(all, "\n\n")
 	return &out
+}
+
+// untool tells tool calls and their results as text: a companion that is given no
+// tools knows no such turns.
+func untool(messages []quorum.Message) {
+	for i := range messages {
+		m := &messages[i]
+		switch {
+		case len(m.Calls) > 0:
+			m.Content, m.Calls = strings.TrimSpace(m.Content+"\n"+quorum.CallsText(m.Calls)), nil
+		case m.Role == "tool":
+			m.Role, m.CallID = "user", ""
+		}
+	}
 }

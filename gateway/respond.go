@@ -52,6 +52,7 @@ func (g *Gateway) respond(o *outcome, include wire.Include) *wire.Deliberation {
 		add(&out.Usage, &b.Usage)
 		if out.Ballots != nil {
 			g.ballot(&out.Ballots[i], b)
+			out.Ballots[i].Judged = judgedOf(p, b.Judged)
 			out.Ballots[i].Position = o.position(i)
 			if told != nil && include&wire.IncludeReplies != 0 {
 				out.Ballots[i].Reply, out.Ballots[i].Rationale = told.replies[i], told.rationales[i]
@@ -112,6 +113,22 @@ func (g *Gateway) ballot(to *wire.Ballot, b *quorum.Testimony) {
 		to.Score = wire.Hundredths(b.Score)
 	}
 	to.Violations = violations(b.Findings)
+}
+
+// judgedOf is what p's jury came to about one text.
+func judgedOf(p *quorum.Proof, words quorum.Judged) (out []wire.Judged) {
+	for i, w := range []byte(words) {
+		word := quorum.Word(w)
+		if word == quorum.NotAsked || p.Jury == nil || i >= len(p.Jury.Judges) {
+			continue
+		}
+		j := wire.Judged{ID: string(p.Jury.Judges[i].ID), Outcome: "unjudged", Score: wire.None, Reason: word.Unjudged()}
+		if step, ok := word.Step(); ok {
+			j.Outcome, j.Score = "ok", wire.Hundredths(step.Score())
+		}
+		out = append(out, j)
+	}
+	return out
 }
 
 func violations(found []quorum.RecordedFinding) []wire.Violation {

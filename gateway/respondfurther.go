@@ -17,14 +17,14 @@ func sequelOf(out *wire.Deliberation, o *outcome, told *texts, include wire.Incl
 		out.Usage.CostMicroUSD += out.Rounds.Usage.CostMicroUSD
 	}
 	if j := p.Judge; j != nil {
-		out.Judge = &wire.Judge{Service: serviceOf(&j.Service), Shown: int(j.Shown), Chosen: o.course.Judged, Changed: o.course.JudgeChanged}
+		out.Judge = &wire.Judge{Service: serviceOf(p, &j.Service), Shown: int(j.Shown), Chosen: o.course.Judged, Changed: o.course.JudgeChanged}
 		if replies {
 			out.Judge.Reply = told.judged
 		}
 		add(&out.Usage, &j.Usage)
 	}
 	if y := p.Synthesis; y != nil {
-		out.Synthesis = &wire.Synthesis{Service: serviceOf(&y.Service)}
+		out.Synthesis = &wire.Synthesis{Service: serviceOf(p, &y.Service)}
 		// What was not used is shown to its owner on request only, as any reply is.
 		if told != nil && y.Done() {
 			out.Synthesis.Text = told.synthesis
@@ -49,7 +49,7 @@ func roundsOf(o *outcome, told *texts, replies bool) *wire.Rounds {
 		b := &p.Second.Ballots[i]
 		w := wire.AgainBallot{Companion: string(p.Ballots[b.Seat].Companion), Outcome: b.Outcome.String(), Counted: b.Counted, Score: wire.None,
 			Violations: violations(b.Findings), Position: b.Position, Moved: o.course.Moved(b.Seat), Stance: b.Stance.String(), LatencyMs: (b.LatencyMicros + 500) / 1000,
-			Attempts: int(b.Attempts), Reason: b.Reason}
+			Attempts: int(b.Attempts), Reason: b.Reason, Judged: judgedOf(p, b.Judged)}
 		if b.Scored {
 			w.Score = wire.Hundredths(b.Score)
 		}
@@ -63,9 +63,9 @@ func roundsOf(o *outcome, told *texts, replies bool) *wire.Rounds {
 	return r
 }
 
-func serviceOf(s *quorum.Service) wire.Service {
+func serviceOf(p *quorum.Proof, s *quorum.Service) wire.Service {
 	out := wire.Service{Companion: string(s.Companion), Outcome: s.Outcome.String(), Reason: s.Reason, Score: wire.None,
-		Violations: violations(s.Findings), LatencyMs: (s.LatencyMicros + 500) / 1000, Attempts: int(s.Attempts)}
+		Violations: violations(s.Findings), LatencyMs: (s.LatencyMicros + 500) / 1000, Attempts: int(s.Attempts), Judged: judgedOf(p, s.Judged)}
 	if s.Scored {
 		out.Score = wire.Hundredths(s.Score)
 	}

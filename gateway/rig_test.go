@@ -62,10 +62,12 @@ type setup struct {
 	bodyBytes   int
 	promptBytes int
 	maxDeadline time.Duration
+	heartbeat   time.Duration
 	ledgerFS    vfs.FS
 	vaultFS     vfs.FS
 	uptime      func() time.Duration
 	runner      *run.Runner
+	judges      []*Judge
 	unsampled   bool // traces are not kept unless the caller's is
 	fatal       func(error)
 }
@@ -100,7 +102,8 @@ func start(t testing.TB, s setup) *rig {
 	}
 	r := &rig{t: t, panel: s.panel, journal: newJournal(), logs: new(logs), served: make(chan struct{}),
 		spans: tracetest.NewSpanRecorder(), metrics: sdkmetric.NewManualReader(), ledgerFS: s.ledgerFS, vaultFS: s.vaultFS}
-	log := slog.New(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	redactor := scorer().Charter().Redactor()
+	log := slog.New(redactor.LogHandler(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	sampler := sdktrace.ParentBased(sdktrace.AlwaysSample())
 	if s.unsampled {
 		sampler = sdktrace.ParentBased(sdktrace.NeverSample())
@@ -112,11 +115,11 @@ func start(t testing.TB, s setup) *rig {
 	l := must(ledger.Open(ledger.Config{Dir: "data", FS: s.ledgerFS, Origin: origin, SigningKey: signingKey(), Uptime: s.uptime,
 		Logger: log, Meter: meters.Meter("store"), Fold: r.journal.fold(book), OnFatal: s.fatal}))(t)
 	v := must(vault.Open(vault.Config{Dir: "vault", FS: s.vaultFS, MasterKey: bytes.Repeat([]byte{7}, 32), Logger: log, OnFatal: s.fatal}))(t)
-	fan := must(fanout.New(fanout.Config{Tracer: traces.Tracer("fanout"), Meter: meters.Meter("fanout"), Logger: log}))(t)
+	fan := must(fanout.New(fanout.Config{Tracer: traces.Tracer("fanout"), Meter: meters.Meter("fanout"), Logger: log, Redact: redactor.String}))(t)
 	r.Gateway = must(New(Config{Book: book, Ledger: l, Vault: v, Fan: fan, Scorer: scorer(), Runner: s.runner,
 		Tracer: traces.Tracer("gateway"), Meter: meters.Meter("gateway"), Logger: log,
-		StewardKey: sha256.Sum256([]byte(stewardKey)), InFlight: s.inFlight, BodyBytes: s.bodyBytes}))(t)
-	r.settings = Settings{Policy: policy(t, s.policy), Clients: s.clients, PromptBytes: s.promptBytes, MaxDeadline: s.maxDeadline}
+		StewardKey: sha256.Sum256([]byte(stewardKey)), InFlight: s.inFlight, BodyBytes: s.bodyBytes, Heartbeat: s.heartbeat}))(t)
+	r.settings = Settings{Policy: policy(t, s.policy), Clients: s.clients, Judges: s.judges, PromptBytes: s.promptBytes, MaxDeadline: s.maxDeadline}
 	for _, c := range s.panel {
 		r.settings.Seats = append(r.settings.Seats, c.seat())
 	}
@@ -442,6 +445,7 @@ type door struct {
 	mu     sync.Mutex // guards what follows
 	inside int
 	waits  []chan struct{}
+	last   net.Conn // that came in
 }
 
 type guest struct {
@@ -460,6 +464,9 @@ func (d *door) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	d.count(1)
+	d.mu.Lock()
+	d.last = c
+	d.mu.Unlock()
 	return &guest{c, sync.OnceFunc(func() { d.count(-1) })}, nil
 }
 

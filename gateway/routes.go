@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"time"
 
 	"github.com/fasthttp/router"
@@ -13,7 +14,7 @@ import (
 
 // routes lists each path beside its handler. Keyed handlers are called with the
 // client whose key came with the request; open ones with nobody.
-func (g *Gateway) routes() fasthttp.RequestHandler {
+func (g *Gateway) routes() *router.Router {
 	r := router.New()
 	r.RedirectTrailingSlash, r.RedirectFixedPath, r.HandleOPTIONS = false, false, false
 	r.NotFound = func(ctx *fasthttp.RequestCtx) { g.fail(ctx, refuse(wire.NotFound, "there is nothing at this path")) }
@@ -23,6 +24,11 @@ func (g *Gateway) routes() fasthttp.RequestHandler {
 	r.PanicHandler = g.panicked
 
 	r.POST("/v1/deliberate", g.keyed("/v1/deliberate", g.postDeliberate))
+	r.POST(chatPath, g.keyed(chatPath, g.postAs(chat)))
+	r.POST(responsesPath, g.keyed(responsesPath, g.postAs(responses)))
+	r.POST(messagesPath, g.keyed(messagesPath, g.postAs(messages)))
+	r.GET(modelsPath, g.keyed(modelsPath, g.getModels))
+	r.GET(modelsPath+"/{id:*}", g.keyed(modelsPath+"/{id}", g.getModel))
 	r.GET("/v1/deliberations", g.keyed("/v1/deliberations", g.listDeliberations))
 	r.GET("/v1/deliberations/{id}", g.keyed("/v1/deliberations/{id}", g.getDeliberation))
 	r.GET("/v1/deliberations/{id}/receipt", g.keyed("/v1/deliberations/{id}/receipt", g.getReceipt))
@@ -34,6 +40,8 @@ func (g *Gateway) routes() fasthttp.RequestHandler {
 	r.POST(calibrationPath, g.keyed(calibrationPath, g.postCalibration))
 	r.GET(calibrationPath+"/{id}/receipt", g.keyed(calibrationPath+"/{id}/receipt", g.getCalibrationReceipt))
 
+	r.POST(mcpPath, g.keyed(mcpPath, g.postMCP))
+
 	r.GET("/ledger/checkpoint", g.open("/ledger/checkpoint", g.getCheckpoint))
 	r.GET("/ledger/key", g.open("/ledger/key", g.getLedgerKey))
 	r.GET("/ledger/tile/{path:*}", g.open("/ledger/tile", g.getTile))
@@ -42,7 +50,7 @@ func (g *Gateway) routes() fasthttp.RequestHandler {
 	r.GET("/charter", g.open("/charter", g.getCharter))
 	r.GET("/health", g.open("/health", g.getHealth))
 	r.GET("/ready", g.open("/ready", g.getReady))
-	return r.Handler
+	return r
 }
 
 // keyed wraps a handler that needs to know who asks.
@@ -71,7 +79,20 @@ func (g *Gateway) traced(route string, handle func(*fasthttp.RequestCtx) error) 
 			if thrown := recover(); thrown != nil {
 				g.panicked(ctx, thrown)
 			}
-			g.telemetry.served(ctx, span, labels, time.Since(received))
+			g.telemetry.announce(ctx, span)
+			served := g.telemetry.served(ctx, span, labels, received)
+			if v, ok := ctx.UserValue(streamKey).(streamValue); ok {
+				// It is read when this has returned, and served when it has been.
+				v.s.ended = func(how int) {
+					if how == endFailed {
+						g.status(faultOf(v.s.failed)) // which logs what only the log is told
+					}
+					g.telemetry.streamed(how)
+					served()
+				}
+				return
+			}
+			served()
 		}()
 		if err := handle(ctx); err != nil {
 			g.fail(ctx, err)
@@ -109,28 +130,27 @@ func (g *Gateway) postDeliberate(ctx *fasthttp.RequestCtx, k *caller) error {
 	if err := g.admission.enter(work); err != nil {
 		return err
 	}
+	if wantsEvents(ctx) {
+		return g.stream(ctx, a, &req, streaming{native: true, told: func(out *outcome, cached bool, err error) ([][]byte, error) {
+			if err != nil {
+				told := g.redacted(faultOf(err).told)
+				return told.Events(), err
+			}
+			body := g.respond(out, req.Include)
+			body.Cached = cached
+			g.timed(work, body, out, received)
+			return body.Events(), nil
+		}})
+	}
 	defer g.admission.leave()
 
-	var out *outcome
-	cached := false
-	if req.CacheMaxAgeSeconds > 0 {
-		key := keyOf(k, &req, g.book.members.Load(), view.version, g.book.State().Policy.Digest())
-		out, cached, err = g.cache.get(key, time.Duration(req.CacheMaxAgeSeconds)*time.Second, func() (*outcome, error) { return g.deliberate(work, a) })
-	} else {
-		out, err = g.deliberate(work, a)
-	}
+	out, cached, err := g.answer(work, a, &req)
 	if err != nil {
 		return err
 	}
 	body := g.respond(out, req.Include)
 	body.Cached = cached
-	total := time.Since(received)
-	wait := time.Duration(out.proof.WaitMicros) * time.Microsecond
-	if cached {
-		wait = 0
-	}
-	body.Timing = wire.Timing{Total: wire.Micros(total.Microseconds()), Wait: wire.Micros(wait.Microseconds()), Overhead: wire.Micros((total - wait).Microseconds())}
-	g.telemetry.overhead(work, out.proof.Tier, total-wait)
+	g.timed(work, body, out, received)
 
 	if out.verdict.Status == quorum.Pending {
 		ctx.SetStatusCode(fasthttp.StatusAccepted)
@@ -139,6 +159,28 @@ func (g *Gateway) postDeliberate(ctx *fasthttp.RequestCtx, k *caller) error {
 	// The response's own buffer is used again with the connection: append to it.
 	ctx.Response.SwapBody(body.AppendTo(ctx.Response.SwapBody(nil)[:0]))
 	return nil
+}
+
+// answer deliberates, or takes an answer that is there, if req wants that. cached
+// tells whether it was made for another request.
+func (g *Gateway) answer(work context.Context, a *asking, req *wire.Request) (out *outcome, cached bool, err error) {
+	if req.CacheMaxAgeSeconds == 0 {
+		out, err = g.deliberate(work, a)
+		return out, false, err
+	}
+	key := keyOf(a.caller, req, g.book.members.Load(), g.view.Load().version, g.book.State().Policy.Digest())
+	return g.cache.get(key, time.Duration(req.CacheMaxAgeSeconds)*time.Second, func() (*outcome, error) { return g.deliberate(work, a) })
+}
+
+// timed puts into body where the time went, and measures it.
+func (g *Gateway) timed(work context.Context, body *wire.Deliberation, out *outcome, received time.Time) {
+	total := time.Since(received)
+	wait := time.Duration(out.proof.WaitMicros) * time.Microsecond
+	if body.Cached {
+		wait = 0
+	}
+	body.Timing = wire.Timing{Total: wire.Micros(total.Microseconds()), Wait: wire.Micros(wait.Microseconds()), Overhead: wire.Micros((total - wait).Microseconds())}
+	g.telemetry.overhead(work, out.proof.Tier, total-wait)
 }
 
 func wantJSON(ctx *fasthttp.RequestCtx) error {

@@ -33,13 +33,18 @@ func (f *sequel) holdSecond(ctx context.Context) quorum.Outcome {
 	}
 	begun := time.Now()
 	r := &again{f: f, seats: seats, read: read, sheet: f.g.scorer.NewSheet(read, len(seats)), ballots: make([]quorum.Ballot, len(seats))}
+	if f.s.q.Kind.Closed() {
+		r.sheet.Hold(f.s.form)
+	}
 	for i, seat := range seats {
 		r.ballots[i] = f.course.First[seat]
 		r.ballots[i].Outcome, r.ballots[i].Counted = quorum.Unneeded, false
 	}
-	r.round = f.g.fan.Ask(ctx, asked, lines, f.g.reading(ctx, r.sheet))
+	r.judging = f.g.newJudging(ctx, f.s.jury, f.s.d, true)
+	r.round = f.g.fan.Ask(ctx, asked, lines, f.g.reading(ctx, r.sheet, r.judging))
 	r.listen(ctx, begun)
 	r.round.Cancel()
+	r.judging.stop()
 	f.second.WaitMicros = time.Since(begun).Microseconds()
 	for i, seat := range seats {
 		reply := r.round.Reply(i)
@@ -59,7 +64,7 @@ func (f *sequel) secondQuestion(show []quorum.Quote) (asked, read *quorum.Delibe
 	plain.Kind = f.s.q.Kind
 	how := replyAsBefore
 	if !plain.Kind.Closed() {
-		plain.Kind, plain.Options = quorum.Choice, letterOptions(len(show))
+		plain.Kind, plain.Options, plain.Generation = quorum.Choice, letterOptions(len(show)), nil
 		how = fmt.Sprintf(replyByLetter, letters(len(show)))
 	}
 	shown := f.show(show, true)
@@ -94,6 +99,7 @@ type again struct {
 	read    *quorum.Deliberation
 	sheet   *scoring.Sheet
 	round   *fanout.Round
+	judging *judging
 	ballots []quorum.Ballot // as they come in, to know when the quorum is met
 }
 
@@ -117,6 +123,7 @@ func (r *again) listen(ctx context.Context, begun time.Time) {
 				graceOver = over.C
 			}
 		case <-graceOver:
+			r.judging.gather(ctx, r.round, func(i int) bool { return r.ballots[i].Outcome != quorum.Unneeded }, r.cast)
 			return
 		case <-ctx.Done():
 			return
@@ -128,7 +135,7 @@ func (r *again) listen(ctx context.Context, begun time.Time) {
 func (r *again) cast(i int) {
 	b, reply := &r.ballots[i], r.round.Reply(i)
 	b.Outcome, b.Reason = reply.Outcome, reply.Reason
-	b.Key, b.Stance, b.Abstained, b.Scored, b.Score = "", quorum.NoStance, false, false, 0
+	b.Key, b.Stance, b.Abstained, b.Scored, b.Score, b.Judged = "", quorum.NoStance, false, false, 0, ""
 	if reply.Outcome == quorum.OK {
 		r.f.g.scorer.Cast(b, r.sheet, i, r.read.Kind, reply)
 	}
@@ -142,7 +149,7 @@ func (r *again) cast(i int) {
 func (r *again) testimony(i int, show []quorum.Quote) (s quorum.SecondBallot, w said) {
 	r.cast(i)
 	b, reply := &r.ballots[i], r.round.Reply(i)
-	s = quorum.SecondBallot{Outcome: b.Outcome, Reason: b.Reason, Scored: b.Scored, Score: b.Score, Stance: b.Stance, Abstained: b.Abstained,
+	s = quorum.SecondBallot{Outcome: b.Outcome, Reason: b.Reason, Scored: b.Scored, Score: b.Score, Judged: b.Judged, Stance: b.Stance, Abstained: b.Abstained,
 		Key: b.Key, Stands: -1, Position: -1, LatencyMicros: reply.Latency.Microseconds(), Attempts: int64(reply.Attempts), Usage: reply.Usage}
 	if reply.Outcome != quorum.OK {
 		return s, w

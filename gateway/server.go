@@ -22,7 +22,7 @@ func (g *Gateway) newServer(bodyBytes int) *fasthttp.Server {
 	return &fasthttp.Server{
 		Name:                         "kaizen",
 		DisablePreParseMultipartForm: true, // no route takes a form; it gets its 415 like any other
-		Handler:                      g.untilDrained(g.routes()),
+		Handler:                      g.untilDrained(g.handler),
 		ErrorHandler:                 g.badRequest,
 		MaxRequestBodySize:           bodyBytes,
 		HeaderReceived:               g.bodyLimit,

@@ -7,6 +7,7 @@ import (
 	"github.com/kaizen-os/deliberation/fanout"
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/scoring"
+	"github.com/kaizen-os/deliberation/scoring/form"
 )
 
 // A sitting is one deliberation while its panel is heard. It belongs to the
@@ -18,6 +19,9 @@ type sitting struct {
 	policy  *quorum.Policy
 	scorer  *scoring.Scorer
 	sheet   *scoring.Sheet
+	form    *form.Form // what replies must look like; nil for any
+	jury    *jury
+	judging *judging // of the first round
 	round   *fanout.Round
 	begun   time.Time // when the panel was asked
 	q       quorum.Question
@@ -25,6 +29,8 @@ type sitting struct {
 	in      []bool
 	waited  time.Duration // from begun to the last reply that was listened to
 	twice   bool          // a second round may follow
+	watch   *watch        // who is told how it goes; nil for nobody
+	left    bool          // the client has left meanwhile
 }
 
 // Why listening ended.
@@ -34,6 +40,7 @@ const (
 	heardAll heard = iota
 	heardEnough
 	heardDeadline
+	heardGone // the client has left: what is out is not waited for
 )
 
 // listen takes replies as they come until all are in, the outcome is fixed (or
@@ -50,6 +57,7 @@ func (s *sitting) listen(ctx context.Context) heard {
 				return heardAll
 			}
 			s.take(seat)
+			s.watch.ballot(s, seat)
 			if s.d.Wait == quorum.WaitAll {
 				continue
 			}
@@ -62,10 +70,14 @@ func (s *sitting) listen(ctx context.Context) heard {
 				defer over.Stop()
 			}
 		case <-graceOver:
+			s.judging.gather(ctx, s.round, func(seat int) bool { return s.in[seat] }, s.take)
 			s.waited = time.Since(s.begun)
 			return heardEnough
 		case <-ctx.Done():
 			s.waited = time.Since(s.begun)
+			if s.left = context.Cause(ctx) == errLeft; s.left {
+				return heardGone
+			}
 			return heardDeadline
 		}
 	}
@@ -87,7 +99,7 @@ func (s *sitting) take(seat int) {
 func (s *sitting) cast(seat int, kind quorum.Kind) {
 	b, r := &s.panel.ballots[seat], s.round.Reply(seat)
 	b.Outcome, b.Reason = r.Outcome, r.Reason
-	b.Key, b.Stance, b.Abstained, b.Scored, b.Score = "", quorum.NoStance, false, false, 0
+	b.Key, b.Stance, b.Abstained, b.Scored, b.Score, b.Judged = "", quorum.NoStance, false, false, 0, ""
 	if r.Outcome == quorum.OK {
 		s.scorer.Cast(b, s.sheet, seat, kind, r)
 	}
@@ -123,6 +135,8 @@ func (s *sitting) decide(suspended func(quorum.CompanionID) bool) {
 		s.cast(i, kind)
 		if b := &s.panel.ballots[i]; b.Outcome == quorum.OK && b.Reason == "" && suspended(b.Companion) {
 			b.Reason = quorum.ReasonSuspended
+		} else if s.left && b.Outcome == quorum.Unneeded {
+			b.Reason = quorum.ReasonLeft
 		}
 	}
 	s.scorer.Compare(s.policy, &s.q, s.sheet, s.panel.ballots)

@@ -21,7 +21,7 @@ func (f *sequel) askSynthesis(ctx context.Context) quorum.Outcome {
 	}
 	wrote, shown := f.contributions(of)
 	read := *f.s.d
-	read.Kind, read.Options = quorum.Text, nil
+	read.Kind, read.Options, read.Generation = quorum.Text, nil, nil
 	asked := about(&read, func(question string) string { return fmt.Sprintf(synthesisPrompt, wrote[0], question, shown) })
 	f.written = f.serve(ctx, &y.Service, asked, &read)
 	if y.Done() {

@@ -35,11 +35,16 @@ type telemetry struct {
 	steps         metric.Int64Counter
 	agreement     metric.Float64Histogram
 	runs          metric.Float64Histogram
+	streams       metric.Int64Counter
+	judgeRequests metric.Int64Counter
+	judgeDuration metric.Float64Histogram
+	unjudged      metric.Int64Counter
 
 	byTier    [5][]metric.RecordOption
 	byVerdict [7][5][]metric.AddOption
 	byOutcome [7][]metric.AddOption
 	byStep    [len(stepNames)][7][]metric.AddOption
+	byEnd     [len(endNames)][]metric.AddOption
 	byRun     [run.Outcomes][]metric.RecordOption
 }
 
@@ -59,7 +64,11 @@ const (
 
 var stepNames = [...]string{"second round", "judge", "synthesis"}
 
-const spanKey = "kaizen.span" // user value of a request: its context
+// User values of a request.
+const (
+	spanKey   = "kaizen.span"   // its context
+	streamKey = "kaizen.stream" // its response, where that is a stream
+)
 
 var (
 	overheadBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1}
@@ -75,7 +84,7 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, g *Gateway) (*telemet
 		meter = metricnoop.Meter{}
 	}
 	t := &telemetry{tracer: tracer}
-	var errs [8]error
+	var errs [12]error
 	t.requests, errs[0] = meter.Float64Histogram("http.server.request.duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of HTTP server requests."), metric.WithExplicitBucketBoundaries(requestBuckets...))
 	t.gatewayTime, errs[1] = meter.Float64Histogram("kaizen.overhead", metric.WithUnit("s"),
@@ -90,6 +99,14 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, g *Gateway) (*telemet
 		metric.WithDescription("Companions that can be reached beyond what a tier's quorum needs; -1 when it cannot be had."))
 	t.runs, errs[6] = meter.Float64Histogram("kaizen.run.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time of running a companion's code, the wait for a turn included."), metric.WithExplicitBucketBoundaries(requestBuckets...))
+	t.streams, errs[11] = meter.Int64Counter("kaizen.streams", metric.WithDescription("Streamed responses by how they ended: told, failed, or left by their client."))
+	for how, name := range endNames {
+		t.byEnd[how] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("kaizen.end", name)))}
+	}
+	t.judgeRequests, errs[8] = meter.Int64Counter("kaizen.judge.requests", metric.WithDescription("Opinions that external judges were asked for, by how that ended; cached: without a call."))
+	t.judgeDuration, errs[9] = meter.Float64Histogram("kaizen.judge.duration", metric.WithUnit("s"),
+		metric.WithDescription("Time of asking an external judge, waits and a retry included."), metric.WithExplicitBucketBoundaries(requestBuckets...))
+	t.unjudged, errs[10] = meter.Int64Counter("kaizen.judge.unjudged", metric.WithDescription("Replies that an external judge should have judged and did not, by why."))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("gateway instruments: %w", err)
 	}
@@ -141,7 +158,12 @@ func (t *telemetry) route(path string) *routeLabels {
 // carrier lets the propagator read a request's headers.
 type carrier struct{ h *fasthttp.RequestHeader }
 
-func (c carrier) Get(key string) string { return string(c.h.Peek(key)) }
+func (c carrier) Get(key string) string {
+	if key == "tracestate" {
+		return "" // words of the caller's own, which would stand in every span
+	}
+	return string(c.h.Peek(key))
+}
 func (c carrier) Set(key, value string) { c.h.Set(key, value) }
 func (c carrier) Keys() []string        { return nil } // the propagator asks by name
 
@@ -163,23 +185,35 @@ func (t *telemetry) context(ctx *fasthttp.RequestCtx) context.Context {
 	return work
 }
 
-// served ends the request's span, tells the caller its trace, and measures it.
-func (t *telemetry) served(ctx *fasthttp.RequestCtx, span trace.Span, l *routeLabels, took time.Duration) {
-	status := ctx.Response.StatusCode()
-	work := t.context(ctx)
-	t.requests.Record(work, took.Seconds(), l.byClass[min(max(status/100, 1), 5)]...)
+// announce tells the caller its trace.
+func (t *telemetry) announce(ctx *fasthttp.RequestCtx, span trace.Span) {
 	if sc := span.SpanContext(); sc.IsValid() {
 		var header [55]byte
 		ctx.Response.Header.SetBytesV("traceparent", appendTraceparent(header[:0], sc))
 	}
-	if span.IsRecording() {
-		span.SetAttributes(attribute.String("http.request.method", string(ctx.Method())), attribute.Int("http.response.status_code", status))
-		if status >= 500 {
-			span.SetStatus(codes.Error, "")
-		}
-	}
-	span.End()
 }
+
+// served gives what ends the request's span and measures it. It refers to ctx no
+// more.
+func (t *telemetry) served(ctx *fasthttp.RequestCtx, span trace.Span, l *routeLabels, received time.Time) func() {
+	status, work, method := ctx.Response.StatusCode(), t.context(ctx), ""
+	if span.IsRecording() {
+		method = string(ctx.Method())
+	}
+	return func() {
+		t.requests.Record(work, time.Since(received).Seconds(), l.byClass[min(max(status/100, 1), 5)]...)
+		if span.IsRecording() {
+			span.SetAttributes(attribute.String("http.request.method", method), attribute.Int("http.response.status_code", status))
+			if status >= 500 {
+				span.SetStatus(codes.Error, "")
+			}
+		}
+		span.End()
+	}
+}
+
+// streamed counts a stream by how it ended.
+func (t *telemetry) streamed(how int) { t.streams.Add(context.Background(), 1, t.byEnd[how]...) }
 
 func appendTraceparent(dst []byte, sc trace.SpanContext) []byte {
 	const digits = "0123456789abcdef"
@@ -217,6 +251,14 @@ func (t *telemetry) start(ctx context.Context, name string, attrs ...attribute.K
 		return ctx, tracenoop.Span{}
 	}
 	return t.tracer.Start(ctx, name, trace.WithAttributes(attrs...))
+}
+
+// client starts the span of a call to somebody outside.
+func (t *telemetry) client(ctx context.Context, name string, attrs ...attribute.KeyValue) (context.Context, trace.Span) {
+	if !t.sampled(ctx) {
+		return ctx, tracenoop.Span{}
+	}
+	return t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...))
 }
 
 // timed runs do under an internal span.

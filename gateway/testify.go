@@ -17,6 +17,9 @@ func (g *Gateway) testify(s *sitting, a *asking, prompt *quorum.Assessment, f *s
 	salt := said.seed.Salt(tagField)
 	p := g.newProof(a, prompt, said)
 	p.AsOf, p.Policy = s.panel.state.Size, s.policy.Digest()
+	if s.jury != nil {
+		p.Jury = s.jury.ref
+	}
 	p.Kind, p.Open, p.Similarities, p.Verdict = s.q.Kind, s.q.Open, s.q.Similarities, s.verdict
 	p.WaitMicros = s.waited.Microseconds()
 	p.Ballots = make([]quorum.Testimony, n)

@@ -36,6 +36,7 @@ type Assessment struct {
 	Clauses  [Clauses]Score // by clause, index clause-1
 	Findings []Finding      // in order of Start, then rule id
 	Critical bool           // some finding has critical severity
+	Evidence int32          // how much the text looks like those that broke the charter; ranks, means nothing by itself
 }
 
 // A Ballot is one seat's reply, scored, extracted and weighed: all that
@@ -51,6 +52,7 @@ type Ballot struct {
 	Abstained bool   // it took part without taking a position
 	Key       string // keyed questions: its canonical answer, equal for equal answers; "" when none was found. Open ones: of replies that are the same
 	Reason    string // why it does not count, when that is known before deciding
+	Judged    Judged // what external judges came to
 
 	TierWeight PPM // what its tier alone gives it
 	Earned     PPM // what its record gives it, within this panel

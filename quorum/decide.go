@@ -7,12 +7,21 @@ const (
 	ReasonFloor     = "below the tier's floor"
 	ReasonCharter   = "below the tier's charter minimum"
 	ReasonUnscored  = "no charter score"
+	ReasonUnjudged  = "unjudged" // at the critical tier: an external judge has no opinion of it
 	ReasonNoAnswer  = "no answer found"
 	ReasonAmbiguous = "several different answers"
 	ReasonSuspended = "suspended meanwhile"
 	ReasonEmpty     = "empty reply"
 	ReasonRunFailed = "the runner failed it" // code: it crashed, or broke a limit
 	ReasonNotRun    = "not run in time"      // code: the deliberation ended first, or the runner itself did not work
+
+	// Where replies are to be of a form ([Generation]); one of no such form is [ReasonNotInForm].
+	ReasonNoCall      = "does not call a tool, as it must"
+	ReasonStrangeCall = "calls a tool that it may not"
+	ReasonManyCalls   = "makes several calls where one was asked for"
+
+	// ReasonLeft is why an unneeded companion was not waited for.
+	ReasonLeft = "the client left before the answer"
 )
 
 // Decide counts the ballots of a panel, in seat order, and says what they came
@@ -42,6 +51,8 @@ func (p *Policy) Gate(q *Question, b *Ballot) {
 		b.Reason = ReasonUnscored
 	case b.Score < t.CharterMinimum:
 		b.Reason = ReasonCharter
+	case q.Tier == Critical && b.Judged.Unjudged():
+		b.Reason = ReasonUnjudged
 	case b.Abstained:
 		b.Counted = true
 	case q.Keyed() && b.Key == "":

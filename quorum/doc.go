@@ -8,6 +8,8 @@
 // [Verdict], and [Policy.Settled] tells when no reply still out can change it.
 // Where more than one round was wanted, a [Hearing] takes it from there: a second
 // round, a judge, a synthesis, each a pure function of what is recorded of it.
+// What external judges, a [Jury], hold against replies comes in as an [Opinion] and
+// stands in ballots as a letter a judge ([Judged]).
 // A [Record] is one kept fact in the canonical bytes that the ledger holds.
 //
 // The package is pure: no clock, network, disk, logger, goroutine or float. The

@@ -268,7 +268,9 @@ func TestLargestProofOfTwoRoundsFits(t *testing.T) {
 				b.Findings = append(b.Findings, b.Findings[0])
 			}
 			b.More = 1000
+			b.Judged = "0000"
 		}
+		proof.Jury = largestJury()
 		followed(DefaultPolicy(), proof, 1, string([]byte{9, 1}), string([]byte{9, 2}), string([]byte{9, 3}))
 		if len(proof.Second.Ballots) != 64 {
 			t.Fatalf("%d second ballots", len(proof.Second.Ballots))
@@ -279,7 +281,7 @@ func TestLargestProofOfTwoRoundsFits(t *testing.T) {
 			if i%2 == 0 { // what is longer: a reason, or what a ballot that counts has
 				s.Reason, s.Position, s.Counted = ReasonCharter, -1, false
 			}
-			s.Findings, s.More = proof.Ballots[i].Findings, 1000
+			s.Findings, s.More, s.Judged = proof.Ballots[i].Findings, 1000, "0000"
 		}
 		proof.Judge.Findings, proof.Synthesis.Findings = proof.Ballots[0].Findings, proof.Ballots[0].Findings
 		if leaf := leafOf(proof); len(leaf) > MaxLeaf {

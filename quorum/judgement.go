@@ -15,6 +15,7 @@ type Service struct {
 	Reason    string  // why nothing came of it; "" when something did
 	Scored    bool
 	Score     Score
+	Judged    Judged // what external judges came to
 	Findings  []RecordedFinding
 	More      int64 // findings beyond those
 	Model     string
@@ -110,6 +111,10 @@ func (h *Hearing) followService(s *Service, why string) error {
 		return fmt.Errorf("used at charter score %s, under %s", s.Score, least)
 	case s.Reason == ReasonCharter && (!s.Scored || s.Score >= least):
 		return fmt.Errorf("not used at charter score %s", s.Score)
+	case s.Done() && h.q.Tier == Critical && s.Judged.Unjudged():
+		return errors.New("used though it is unjudged")
+	case s.Reason == ReasonUnjudged && !(h.q.Tier == Critical && s.Judged.Unjudged()):
+		return errors.New("not used as unjudged, which it is not")
 	}
 	return nil
 }
@@ -160,6 +165,7 @@ func (s *Service) encode(e *encoder, name string, limit int, j *Judgement) {
 	e.num("cost", int64(s.Usage.Cost))
 	more := encodeFindings(e, s.Findings, limit)
 	e.num("inputTokens", s.Usage.InputTokens)
+	e.str("judged", string(s.Judged))
 	e.num("latency", s.LatencyMicros)
 	e.str("model", s.Model)
 	e.num("more", s.More+more)
@@ -208,6 +214,8 @@ func (s *Service) read(r *canon.Reader, own func(key []byte)) {
 			s.Findings = readFindings(r)
 		case "inputTokens":
 			s.Usage.InputTokens = r.Int()
+		case "judged":
+			s.Judged = readJudged(r)
 		case "latency":
 			s.LatencyMicros = r.Int()
 		case "model":

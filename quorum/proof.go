@@ -9,6 +9,7 @@ type Proof struct {
 	AsOf         uint64   // size of the ledger whose state seated the panel
 	Policy       [32]byte // digests of the rules it was judged by
 	Charter      [32]byte
+	Jury         *Jury // the external judges there were; nil for none
 	Tier         Tier
 	Chamber      string
 	Cycle        string
@@ -112,6 +113,9 @@ func (p *Proof) AppendLeaf(dst []byte) ([]byte, int) {
 	e.flag("flips", v.Flips)
 	if p.Judge != nil {
 		p.Judge.encode(&e, "judge", limit, p.Judge)
+	}
+	if p.Jury != nil {
+		p.Jury.encode(&e)
 	}
 	e.str("kind", p.Kind.String())
 	e.num("margin", int64(v.Margin))
@@ -233,6 +237,8 @@ func readProof(r *canon.Reader, subjects []Subject) (*Proof, int64) {
 			v.Flips = r.Bool()
 		case "judge":
 			p.Judge = readJudgement(r)
+		case "jury":
+			p.Jury = readJury(r)
 		case "kind":
 			p.Kind = readName(r, ParseKind)
 		case "margin":

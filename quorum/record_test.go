@@ -54,7 +54,7 @@ func sampleRecords() []Record {
 	refused := &Proof{ID: "dlb_x", Policy: digestOf(1), Charter: digestOf(2), Tier: Standard, Cycle: "C-114", Verdict: Verdict{Winner: -1, Confidence: -1}, PromptScore: 1500,
 		Rejection: []RecordedFinding{{Finding{Safety, "safety.weapon", 850_000, 0, 9}, KeyTag{1}}}, Prompt: digestOf(3)}
 	return []Record{
-		sampleProof(5), sampleFollowed(Number), sampleFollowed(Text), refused,
+		sampleProof(5), judgedProof(Critical, "00", "l-", "2-"), sampleFollowed(Number), sampleFollowed(Text), refused,
 		&Completion{ID: "dlb_x", Kind: Number, Observed: true, Ballots: sampleProof(3).Ballots},
 		&CacheHits{[]CacheHit{{"dlb_x", 7, 3}}},
 		&Founding{"operator", c},
@@ -155,10 +155,21 @@ func TestLargestProofFits(t *testing.T) {
 			b.Findings = append(b.Findings, b.Findings[0])
 		}
 		b.More = 1000
+		b.Judged = "0000"
 	}
+	p.Jury = largestJury()
 	if leaf := leafOf(p); len(leaf) > 60_000 {
 		t.Errorf("the largest proof has %d bytes, want at most 60000", len(leaf))
 	}
+}
+
+// largestJury has as many judges as there may be, with the longest names.
+func largestJury() *Jury {
+	j := &Jury{Digest: digestOf(10)}
+	for i := range MaxJudges {
+		j.Judges = append(j.Judges, JudgeRef{JudgeID(strings.Repeat("a", 15) + string(rune('a'+i))), CompanionID(strings.Repeat("A", 32))})
+	}
+	return j
 }
 
 func TestRecordAllocs(t *testing.T) {
@@ -232,6 +243,7 @@ func FuzzParseRecord(f *testing.F) {
 			}
 			q := p.Question()
 			rules.Follow(p, ballots, rules.Decide(&q, ballots))
+			p.CheckJury()
 		}
 	})
 }

@@ -25,6 +25,7 @@ type SecondBallot struct {
 	Reason    string
 	Scored    bool
 	Score     Score
+	Judged    Judged // what external judges came to
 	Findings  []RecordedFinding
 	More      int64 // findings beyond those
 	Stance    Stance
@@ -89,7 +90,7 @@ func (h *Hearing) Second(r *SecondRound) {
 	for i := range r.Ballots {
 		s := &r.Ballots[i]
 		b := h.First[s.Seat]
-		b.Outcome, b.Reason, b.Scored, b.Score = s.Outcome, s.Reason, s.Scored, s.Score
+		b.Outcome, b.Reason, b.Scored, b.Score, b.Judged = s.Outcome, s.Reason, s.Scored, s.Score, s.Judged
 		b.Stance, b.Abstained, b.Key = s.Stance, s.Abstained, s.Key
 		if !h.q.Kind.Closed() && s.Stands >= 0 {
 			b.Key = h.First[h.FirstVerdict.Positions[s.Stands].Best].Key
@@ -241,7 +242,7 @@ func (h *Hearing) follow2(r *SecondRound) error {
 		}
 		if s.Outcome == OK {
 			switch s.Reason {
-			case ReasonFloor, ReasonCharter, ReasonUnscored, ReasonNoAnswer:
+			case ReasonFloor, ReasonCharter, ReasonUnscored, ReasonUnjudged, ReasonNoAnswer:
 				s.Reason = "" // found again
 			}
 		}
@@ -303,6 +304,7 @@ func (s *SecondBallot) encode(e *encoder, limit int) {
 	e.num("cost", int64(s.Usage.Cost))
 	more := encodeFindings(e, s.Findings, limit)
 	e.num("inputTokens", s.Usage.InputTokens)
+	e.str("judged", string(s.Judged))
 	if s.Tag != (KeyTag{}) {
 		e.hex("key", s.Tag[:])
 	}
@@ -370,6 +372,8 @@ func readSecondBallot(r *canon.Reader) SecondBallot {
 			s.Findings = readFindings(r)
 		case "inputTokens":
 			s.Usage.InputTokens = r.Int()
+		case "judged":
+			s.Judged = readJudged(r)
 		case "key":
 			r.Hex(s.Tag[:])
 			s.Key = string(s.Tag[:])

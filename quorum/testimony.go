@@ -52,6 +52,7 @@ func (t *Testimony) encode(e *encoder, limit int) {
 	e.num("earned", int64(t.Earned))
 	more := encodeFindings(e, t.Findings, limit)
 	e.num("inputTokens", t.Usage.InputTokens)
+	e.str("judged", string(t.Judged))
 	if t.Tag != (KeyTag{}) {
 		e.hex("key", t.Tag[:])
 	}
@@ -179,6 +180,8 @@ func readTestimony(r *canon.Reader) Testimony {
 			t.Findings = readFindings(r)
 		case "inputTokens":
 			t.Usage.InputTokens = r.Int()
+		case "judged":
+			t.Judged = readJudged(r)
 		case "key":
 			r.Hex(t.Tag[:])
 			t.Key = string(t.Tag[:]) // equal answers have equal tags: all that deciding needs

@@ -6,6 +6,7 @@
 //
 //	sheet := scorer.NewSheet(d, seats)
 //	scorer.Read(sheet, i, reply)                   // any goroutine, once a seat
+//	sheet.Hear(i, judge, opinion, len)             // likewise, where external judges are asked
 //	kind := scorer.Kind(policy, sheet, in)         // from here on one goroutine,
 //	scorer.Cast(ballot, sheet, i, kind, reply)     // any number of times
 //	scorer.Compare(policy, q, sheet, ballots)

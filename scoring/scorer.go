@@ -9,6 +9,7 @@ import (
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/scoring/answer"
 	"github.com/kaizen-os/deliberation/scoring/charter"
+	"github.com/kaizen-os/deliberation/scoring/form"
 )
 
 // A Scorer reads replies. It is safe for concurrent use.
@@ -29,6 +30,7 @@ func (s *Scorer) Charter() *charter.Scorer { return s.charter }
 // A Sheet is what is read of one deliberation's replies: one Reading a seat.
 type Sheet struct {
 	d        *quorum.Deliberation
+	form     *form.Form   // what replies must look like; nil for any
 	question answer.Words // what it asks, so that repeating it is no agreement
 	readings []Reading
 
@@ -44,9 +46,14 @@ type Reading struct {
 	answer     answer.Answer // of kind
 	kind       quorum.Kind
 	extracted  bool
-	text       string // an open reply's own words, to tell the same from the like
-	result     string // of code that was run: its key
-	unrun      string // or why there is none
+	text       string        // an open reply's own words, to tell the same from the like
+	calls      bool          // it calls tools, and text is the key of the calls
+	held       bool          // to a form
+	formed     answer.Answer // what it answers in JSON, as the form reads it
+	unfit      string        // why it is not of the form asked for
+	result     string        // of code that was run: its key
+	unrun      string        // or why there is none
+	judged     quorum.Judged // what external judges came to
 }
 
 // NewSheet returns an empty sheet for d and a panel of so many seats.
@@ -55,7 +62,7 @@ func (s *Scorer) NewSheet(d *quorum.Deliberation, seats int) *Sheet {
 	if sheet == nil {
 		sheet = new(Sheet)
 	}
-	sheet.d = d
+	sheet.d, sheet.form = d, nil
 	sheet.readings = slices.Grow(sheet.readings[:0], seats)[:seats]
 	for i := range sheet.readings {
 		sheet.readings[i].reset()
@@ -69,7 +76,7 @@ func (s *Scorer) NewSheet(d *quorum.Deliberation, seats int) *Sheet {
 // Release gives sheet back. Nobody may use it or its readings any more: no seat
 // is being read, and none will be.
 func (s *Scorer) Release(sheet *Sheet) {
-	sheet.d = nil
+	sheet.d, sheet.form = nil, nil
 	for i := range sheet.readings {
 		sheet.readings[i].text = "" // what is kept is bounded
 	}
@@ -80,11 +87,16 @@ func (s *Scorer) Release(sheet *Sheet) {
 func (rd *Reading) reset() {
 	rd.Assessment.Findings = rd.Assessment.Findings[:0]
 	rd.plain, rd.kind, rd.extracted, rd.answer = quorum.Auto, quorum.Auto, false, answer.Answer{}
-	rd.text, rd.result, rd.unrun = "", "", ""
+	rd.text, rd.result, rd.unrun, rd.judged = "", "", "", ""
+	rd.calls, rd.unfit, rd.held = false, "", false
 }
 
 // Reading of one seat.
 func (sh *Sheet) Reading(seat int) *Reading { return &sh.readings[seat] }
+
+// Hold holds the replies to a form. It is for whoever has made the sheet, before
+// anything is read.
+func (sh *Sheet) Hold(f *form.Form) { sh.form = f }
 
 // Ran says what running the code of a seat's reply gave: the key of its result, or
 // the reason why there is none. It is for whoever has read the reply, before the
@@ -103,7 +115,11 @@ func (s *Scorer) Read(sh *Sheet, seat int, r *quorum.Reply) {
 // read reads what a reply answers.
 func (sh *Sheet) read(seat int, r *quorum.Reply) {
 	reading := &sh.readings[seat]
+	if sh.form != nil {
+		reading.hold(sh, r)
+	}
 	switch {
+	case reading.unfit != "", reading.calls:
 	case sh.d.Kind.Closed():
 		reading.extract(sh.d, sh.d.Kind, r)
 	default:
@@ -117,8 +133,22 @@ func (sh *Sheet) read(seat int, r *quorum.Reply) {
 	}
 }
 
+// hold reads a reply by the sheet's form.
+func (rd *Reading) hold(sh *Sheet, r *quorum.Reply) {
+	f := sh.form.Read(r.Text)
+	rd.held, rd.unfit, rd.calls, rd.formed = true, f.Reason, f.Calls, answer.Answer{Key: f.Key, Shown: f.Shown}
+	if f.Calls {
+		rd.plain, rd.text = quorum.JSON, f.Key
+		rd.words.Read("", nil) // its words are no prose
+	}
+}
+
 func (rd *Reading) extract(d *quorum.Deliberation, kind quorum.Kind, r *quorum.Reply) {
-	if !rd.extracted || rd.kind != kind {
+	switch {
+	case rd.extracted && rd.kind == kind:
+	case rd.held && kind == quorum.JSON:
+		rd.answer, rd.kind, rd.extracted = rd.formed, kind, true
+	default:
 		rd.answer, rd.kind, rd.extracted = answer.Extract(kind, d.Options, r), kind, true
 	}
 }
@@ -152,10 +182,14 @@ func (s *Scorer) Kind(p *quorum.Policy, sh *Sheet, in func(seat int) bool) quoru
 // score, key, stance, abstention, and why it might not count.
 func (s *Scorer) Cast(b *quorum.Ballot, sh *Sheet, seat int, kind quorum.Kind, r *quorum.Reply) {
 	rd := &sh.readings[seat]
-	b.Scored, b.Score = true, rd.Assessment.Score
+	b.Scored, b.Score, b.Judged = true, rd.Assessment.Score, rd.judged
+	if rd.unfit != "" && b.Reason == "" {
+		b.Reason = rd.unfit
+	}
 	switch {
 	case strings.TrimSpace(r.Text) == "":
-		b.Scored, b.Reason = false, quorum.ReasonEmpty
+		b.Scored, b.Judged, b.Reason = false, "", quorum.ReasonEmpty
+	case rd.unfit != "":
 	case kind.Closed():
 		rd.extract(sh.d, kind, r)
 		a := &rd.answer
@@ -219,10 +253,14 @@ func (sh *Sheet) equate(q *quorum.Question, ballots []quorum.Ballot, words []*an
 	for i := range ballots {
 		for j := i + 1; j < len(ballots); j++ {
 			at++
-			same := words[i] != none && words[j] != none && sh.readings[i].text == sh.readings[j].text
+			a, b := &sh.readings[i], &sh.readings[j]
+			same := words[i] != none && words[j] != none && a.calls == b.calls && a.text == b.text
 			if q.Similarities != nil {
-				if same {
+				switch {
+				case same:
 					q.Similarities[at] = quorum.One
+				case a.calls || b.calls:
+					q.Similarities[at] = 0 // a call is like no text, and like no other call
 				}
 				if q.Open {
 					// Where there are keys too, a digit less, or the record of a panel of

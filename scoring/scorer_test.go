@@ -111,3 +111,36 @@ func TestLargestPanel(t *testing.T) {
 		}
 	}
 }
+
+// What an external judge says lowers what was found in the process, and the ballot
+// tells that it was asked.
+func TestAJudgeLowersAScore(t *testing.T) {
+	s := sat(quorum.Number, nil, "42", "43", " ")
+	sheet := s.scorer.NewSheet(&s.d, len(s.replies))
+	for i := range s.replies {
+		s.scorer.Read(sheet, i, &s.replies[i])
+	}
+	sheet.Hear(0, "guard", &quorum.Opinion{Objections: []quorum.Objection{{Clause: quorum.Civic, Category: "S13", Step: 6}}}, len("42"))
+	sheet.Judged(0, "6l")
+	sheet.Hear(1, "guard", &quorum.Opinion{}, len("43"))
+	sheet.Judged(1, "0-")
+	sheet.Judged(2, "0-") // of no use: there is nothing to judge
+	for i, want := range []quorum.Ballot{{Scored: true, Score: 5000, Judged: "6l"}, {Scored: true, Score: quorum.MaxScore, Judged: "0-"}, {Score: quorum.MaxScore}} {
+		b := &s.ballots[i]
+		s.scorer.Cast(b, sheet, i, quorum.Number, &s.replies[i])
+		if b.Scored != want.Scored || b.Score != want.Score || b.Judged != want.Judged {
+			t.Errorf("%d: scored %t at %s, judged %q; want %t, %s, %q", i, b.Scored, b.Score, b.Judged, want.Scored, want.Score, want.Judged)
+		}
+	}
+	f := sheet.Reading(0).Assessment.Findings
+	if len(f) != 1 || f[0] != (quorum.Finding{Clause: quorum.Civic, Rule: "judge.guard.S13", Severity: 500_000, End: 2}) {
+		t.Errorf("findings %+v", f)
+	}
+	s.scorer.Release(sheet)
+	fresh := s.scorer.NewSheet(&s.d, len(s.replies))
+	s.scorer.Read(fresh, 0, &s.replies[0])
+	var b quorum.Ballot
+	if s.scorer.Cast(&b, fresh, 0, quorum.Number, &s.replies[0]); b.Judged != "" || b.Score != quorum.MaxScore {
+		t.Errorf("a sheet that is used again remembers: judged %q at %s", b.Judged, b.Score)
+	}
+}

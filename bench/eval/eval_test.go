@@ -24,6 +24,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/kaizen-os/deliberation/bench/sim"
+	"github.com/kaizen-os/deliberation/bench/table"
 	"github.com/kaizen-os/deliberation/gateway/wire"
 	"github.com/kaizen-os/deliberation/quorum"
 )
@@ -422,7 +423,7 @@ func checkReport(t *testing.T, report *Report) {
 			t.Fatal(err)
 		}
 		for _, line := range strings.Split(got.String(), "\n") {
-			if name == "made.txt" && utf8.RuneCountInString(line) > columns {
+			if name == "made.txt" && utf8.RuneCountInString(line) > table.Columns {
 				t.Errorf("wider than a terminal: %s", line)
 			}
 		}

@@ -100,8 +100,8 @@ func TestAGoalThatNothingWasComparedForIsNotReached(t *testing.T) {
 	if g.What != "wait decided, 1 closed panel: other verdicts, of 0" || g.Reached || !math.IsNaN(g.Measured.Mean) || !math.IsNaN(g.MissedBy()) {
 		t.Errorf("%+v, missed by %v", g, g.MissedBy())
 	}
-	rows := report.goals().rows
-	if cells := rows[len(rows)-1].cells; cells[3] != "-" || cells[5] != "not measured" {
+	rows := report.goals().Rows
+	if cells := rows[len(rows)-1].Cells; cells[3] != "-" || cells[5] != "not measured" {
 		t.Errorf("it is written %q", cells)
 	}
 }

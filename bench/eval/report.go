@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/kaizen-os/deliberation/bench/sim"
+	"github.com/kaizen-os/deliberation/bench/table"
 )
 
 // A Report is what Run measured.
@@ -38,12 +39,12 @@ func (r *Report) preamble() []string {
 }
 
 // tables of the report, in the order they are read.
-func (r *Report) tables() []table {
-	return []table{r.goals(), r.sideBySide(), r.gateways(), r.early(), r.verdicts(), r.cost(), r.models()}
+func (r *Report) tables() []table.Table {
+	return []table.Table{r.goals(), r.sideBySide(), r.gateways(), r.early(), r.verdicts(), r.cost(), r.models()}
 }
 
-func (r *Report) goals() table {
-	t := table{title: "Goals", note: "DESIGN §4, with what was measured", header: []string{"what", "labels", "goal", "measured", "95 %", "reached"}}
+func (r *Report) goals() table.Table {
+	t := table.Table{Title: "Goals", Note: "DESIGN §4, with what was measured", Header: []string{"what", "labels", "goal", "measured", "95 %", "reached"}}
 	for _, g := range r.Goals() {
 		sign := "≥ "
 		if g.AtMost {
@@ -56,7 +57,7 @@ func (r *Report) goals() table {
 		case !g.Reached:
 			reached = "missed by " + g.write(g.MissedBy(), false)
 		}
-		t.add("", g.What, fmt.Sprint(g.Labels), sign+g.write(g.Goal, false), g.write(g.Measured.Mean, true), g.interval(), reached)
+		t.Add("", g.What, fmt.Sprint(g.Labels), sign+g.write(g.Goal, false), g.write(g.Measured.Mean, true), g.interval(), reached)
 	}
 	return t
 }
@@ -84,10 +85,10 @@ func (g *Goal) interval() string {
 	return g.write(g.Measured.Low, true) + " to " + g.write(g.Measured.High, true)
 }
 
-func (r *Report) sideBySide() table {
-	t := table{title: "Side by side", note: "score of each contender", header: []string{"set, panel", "best single model", "", majorityVote, "tier"}}
+func (r *Report) sideBySide() table.Table {
+	t := table.Table{Title: "Side by side", Note: "score of each contender", Header: []string{"set, panel", "best single model", "", majorityVote, "tier"}}
 	for _, labels := range r.Labels {
-		t.header = append(t.header, fmt.Sprintf("earned %d", labels))
+		t.Header = append(t.Header, fmt.Sprintf("earned %d", labels))
 	}
 	for _, result := range r.Results {
 		open := result.Kind == sim.OpenItem
@@ -103,7 +104,7 @@ func (r *Report) sideBySide() table {
 			}
 			row = append(row, cell)
 		}
-		t.add("", row...)
+		t.Add("", row...)
 	}
 	return t
 }
@@ -127,67 +128,67 @@ func (result *Result) gatewaysOf() []*Contender {
 	return out
 }
 
-func (r *Report) gateways() table {
-	t := table{title: "Against the best single model", note: "decided: carried or lost, and how right those are; AUROC, calibration error: of confidence; flips: tier weights lead elsewhere",
-		group: "set, panel", header: []string{"contender", "score", "over best (95 %)", "decided", "of those", "AUROC", "calibration", "flips"}}
+func (r *Report) gateways() table.Table {
+	t := table.Table{Title: "Against the best single model", Note: "decided: carried or lost, and how right those are; AUROC, calibration error: of confidence; flips: tier weights lead elsewhere",
+		Group: "set, panel", Header: []string{"contender", "score", "over best (95 %)", "decided", "of those", "AUROC", "calibration", "flips"}}
 	for _, result := range r.Results {
 		open := result.Kind == sim.OpenItem
 		best := result.best()
-		t.add(result.group(), best.Name, graded(best.Score, open), "", "", "", "", "", "")
+		t.Add(result.group(), best.Name, graded(best.Score, open), "", "", "", "", "", "")
 		if c := result.Majority; c != nil {
-			t.add(result.group(), c.Name, graded(c.Score, open), interval(c.OverBest, open), "", "", "", "", "")
+			t.Add(result.group(), c.Name, graded(c.Score, open), interval(c.OverBest, open), "", "", "", "", "")
 		}
 		for _, c := range result.gatewaysOf() {
 			v := c.Verdicts
-			t.add(result.group(), c.Name, graded(c.Score, open), interval(c.OverBest, open), percent(v.Decided), graded(v.DecidedScore, open),
+			t.Add(result.group(), c.Name, graded(c.Score, open), interval(c.OverBest, open), percent(v.Decided), graded(v.DecidedScore, open),
 				plain(v.AUROC), plain(v.Calibration), percent(v.Flips))
 		}
 	}
 	return t
 }
 
-func (r *Report) early() table {
-	t := table{title: "Waiting", note: "each prompt put to one gateway in every way; replies: waited for, in per cent; leader: of the prompts weighed alike, another answer leads; verdict: or the status is another",
-		header: []string{"set, panel", "labels", "wait", "score", "less all's (95 %)", "replies", "weighed alike", "leader", "verdict"}}
+func (r *Report) early() table.Table {
+	t := table.Table{Title: "Waiting", Note: "each prompt put to one gateway in every way; replies: waited for, in per cent; leader: of the prompts weighed alike, another answer leads; verdict: or the status is another",
+		Header: []string{"set, panel", "labels", "wait", "score", "less all's (95 %)", "replies", "weighed alike", "leader", "verdict"}}
 	for _, result := range r.Results {
 		if result.Early == nil {
 			continue
 		}
 		for _, way := range result.Early.Ways {
-			t.add("", result.heading(), fmt.Sprint(result.Early.Labels), way.Wait, graded(way.Score, false), interval(way.AgainstAll, false), percent(way.Heard),
+			t.Add("", result.heading(), fmt.Sprint(result.Early.Labels), way.Wait, graded(way.Score, false), interval(way.AgainstAll, false), percent(way.Heard),
 				fmt.Sprintf("%d of %d", way.Compared, result.Prompts), fmt.Sprint(way.Leaders), fmt.Sprint(way.Verdicts))
 		}
 	}
 	return t
 }
 
-func (r *Report) verdicts() table {
-	t := table{title: "Verdicts", aside: true, note: "given: labelled prompts that each gateway had, at the least", group: "set, panel", header: []string{"contender", "given", "verdicts"}}
+func (r *Report) verdicts() table.Table {
+	t := table.Table{Title: "Verdicts", Aside: true, Note: "given: labelled prompts that each gateway had, at the least", Group: "set, panel", Header: []string{"contender", "given", "verdicts"}}
 	for _, result := range r.Results {
 		for _, c := range result.gatewaysOf() {
 			verdicts := counts(c.Verdicts.Statuses)
 			if c.Verdicts.Unmatched > 0 {
 				verdicts += fmt.Sprintf(", %d answers match no reply", c.Verdicts.Unmatched)
 			}
-			t.add(result.heading(), c.Name, fmt.Sprint(c.Verdicts.Given), verdicts)
+			t.Add(result.heading(), c.Name, fmt.Sprint(c.Verdicts.Given), verdicts)
 		}
 	}
 	return t
 }
 
-func (r *Report) cost() table {
-	t := table{title: "Microseconds a decision",
-		note:   "medians, a prompt at a time: from the request to the proof, less the wait for the last reply; and with the durable record",
-		header: []string{"set, panel", "decision", "with the record", "prompts"}}
+func (r *Report) cost() table.Table {
+	t := table.Table{Title: "Microseconds a decision",
+		Note:   "medians, a prompt at a time: from the request to the proof, less the wait for the last reply; and with the durable record",
+		Header: []string{"set, panel", "decision", "with the record", "prompts"}}
 	for _, result := range r.Results {
 		c := result.Cost
-		t.add("", result.heading(), whole(c.Decision), whole(c.Recorded), fmt.Sprint(c.Prompts))
+		t.Add("", result.heading(), whole(c.Decision), whole(c.Recorded), fmt.Sprint(c.Prompts))
 	}
 	return t
 }
 
-func (r *Report) models() table {
-	t := table{title: "Single models", aside: true, group: "set, panel", header: []string{"model", "score", "over best (95 %)"}}
+func (r *Report) models() table.Table {
+	t := table.Table{Title: "Single models", Aside: true, Group: "set, panel", Header: []string{"model", "score", "over best (95 %)"}}
 	for _, result := range r.Results {
 		open := result.Kind == sim.OpenItem
 		for i := range result.Models {
@@ -196,7 +197,7 @@ func (r *Report) models() table {
 			if c.Name == result.Best {
 				over = "best"
 			}
-			t.add(result.heading(), c.Name, graded(c.Score, open), over)
+			t.Add(result.heading(), c.Name, graded(c.Score, open), over)
 		}
 	}
 	return t
@@ -254,7 +255,7 @@ func counts(statuses map[string]int) string {
 func (r *Report) WriteText(w io.Writer) error {
 	text := strings.Join(r.preamble(), "\n") + "\n"
 	for _, t := range r.tables() {
-		text += t.text()
+		text += t.Text()
 	}
 	_, err := io.WriteString(w, text)
 	return err
@@ -264,7 +265,7 @@ func (r *Report) WriteText(w io.Writer) error {
 func (r *Report) WriteMarkdown(w io.Writer) error {
 	text := "- " + strings.Join(r.preamble(), "\n- ") + "\n"
 	for _, t := range r.tables() {
-		text += t.markdown()
+		text += t.Markdown()
 	}
 	_, err := io.WriteString(w, text)
 	return err

@@ -85,6 +85,7 @@ func TestAskGolden(t *testing.T) {
 		{"deliberated", 200, exitNotCarried},
 		{"stepless", 200, exitNotCarried},
 		{"inquorate", 200, exitNotCarried},
+		{"unjudged", 200, exitNotCarried},
 		{"pending", 202, exitNotCarried},
 		{"refused", 403, exitNotCarried},
 	} {

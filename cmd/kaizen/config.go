@@ -67,6 +67,7 @@ type Config struct {
 	Telemetry  TelemetryConfig
 	Companions []CompanionConfig // empty: simulated ones
 	Clients    []ClientConfig    // empty: loopback only, anyone
+	Judges     []JudgeConfig     // external charter judges; empty: none
 	Policy     *quorum.Policy    // the file's, or the embedded one
 	Limits     LimitsConfig
 	Code       CodeConfig
@@ -249,6 +250,7 @@ type file struct {
 	} `yaml:"telemetry"`
 	Companions []fileCompanion `yaml:"companions"`
 	Clients    []fileClient    `yaml:"clients"`
+	Judges     []fileJudge     `yaml:"judges"`
 	Policy     leaf            `yaml:"policy"`
 	Limits     struct {
 		BodyBytes   leaf `yaml:"bodyBytes"`
@@ -394,6 +396,7 @@ func (r *resolver) config(doc *file) *Config {
 	c.Policy = r.policy(doc.Policy)
 	r.companions(c, doc.Companions)
 	r.clients(c, doc.Clients)
+	r.judges(c, doc.Judges)
 	r.listener(doc.Listen, "listen", c.Listen, len(doc.Clients) > 0)
 	if c.Admin != "" {
 		r.listener(doc.Admin, "admin", c.Admin, len(doc.Clients) > 0)

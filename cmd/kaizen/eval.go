@@ -117,7 +117,8 @@ func startEvalGateway(ctx context.Context, want eval.GatewayConfig, policy quoru
 	if err != nil {
 		return eval.Gateway{}, err
 	}
-	p := &process{log: slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), level: new(slog.LevelVar), fatal: make(chan error, 2)}
+	p := newProcess(os.Stderr)
+	p.level.Set(slog.LevelWarn)
 	fail := func(err error) (eval.Gateway, error) {
 		return eval.Gateway{}, errors.Join(err, p.close(), os.RemoveAll(dir))
 	}

@@ -57,7 +57,7 @@ Start with:  kaizen serve      and in another terminal:  kaizen ask "What is 17 
 	}
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	root.AddCommand(newServeCommand(), newAskCommand(), newVerifyCommand(), newLedgerCommand(), newWitnessCommand(),
-		newEraseCommand(), newBackupCommand(), newRestoreCommand(), newScoreCommand(), newCalibrateCommand(), newKeygenCommand(), newSimCommand(), newBenchCommand(), newEvalCommand(),
+		newEraseCommand(), newBackupCommand(), newRestoreCommand(), newScoreCommand(), newCalibrateCommand(), newKeygenCommand(), newMCPCommand(), newSimCommand(), newBenchCommand(), newEvalCommand(),
 		newRunLimitedCommand())
 	return root.ExecuteContext(ctx)
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/kaizen-os/deliberation/fanout"
 	"github.com/kaizen-os/deliberation/gateway"
 	"github.com/kaizen-os/deliberation/scoring"
+	"github.com/kaizen-os/deliberation/scoring/charter"
 	"github.com/kaizen-os/deliberation/store"
 	"github.com/kaizen-os/deliberation/store/ledger"
 	"github.com/kaizen-os/deliberation/store/vault"
@@ -47,7 +48,7 @@ it starts eight simulated companions on loopback; where OPENAI_API_KEY,
 ANTHROPIC_API_KEY, GEMINI_API_KEY or DEEPSEEK_API_KEY is set, AUREA, ATLAS, ZENITH or
 SOLARA are the real models.
 
-SIGHUP reads the configuration again (companions, clients, policy, and the limits on
+SIGHUP reads the configuration again (companions, clients, judges, policy, and the limits on
 prompts and deadlines) without dropping a request; the rest takes effect at the next
 start. SIGTERM and SIGINT drain and end; a second one ends at once.`,
 		Args: noArgs,
@@ -57,7 +58,7 @@ start. SIGTERM and SIGINT drain and end; a second one ends at once.`,
 				return err
 			}
 			if check {
-				fmt.Fprintf(cmd.OutOrStdout(), "configuration is good: %d companions, %d clients\n", len(cfg.Companions), len(cfg.Clients))
+				fmt.Fprintf(cmd.OutOrStdout(), "configuration is good: %d companions, %d clients%s\n", len(cfg.Companions), len(cfg.Clients), judgesCounted(len(cfg.Judges)))
 				return nil
 			}
 			return serve(cmd.Context(), cfg, config, cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -71,6 +72,7 @@ start. SIGTERM and SIGINT drain and end; a second one ends at once.`,
 // A process is what serve builds, in this order, and closes in reverse.
 type process struct {
 	started   *Config // what only the next start changes is as in this
+	scorer    *scoring.Scorer
 	log       *slog.Logger
 	level     *slog.LevelVar
 	telemetry *exporters
@@ -80,16 +82,30 @@ type process struct {
 	sim       *sim.Sim
 	fan       *fanout.Fan
 	crew      *crew
+	court     *court
 	gateway   *gateway.Gateway
 	fatal     chan error
 	closers   []func() error
 }
 
+// newProcess begins one that logs to errOut.
+func newProcess(errOut io.Writer) *process {
+	p := &process{scorer: scoring.New(), level: new(slog.LevelVar), fatal: make(chan error, 2)}
+	p.log = newLog(errOut, p.level, p.scorer.Charter())
+	return p
+}
+
+// newLog is the log of a program that reads what others wrote: no personal data
+// and no secret that is quoted in an error gets into it.
+func newLog(out io.Writer, level slog.Leveler, scorer *charter.Scorer) *slog.Logger {
+	return slog.New(scorer.Redactor().LogHandler(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})))
+}
+
 // serve runs until ctx is done, the ledger fails, or a listener does.
 func serve(ctx context.Context, cfg *Config, file string, out, errOut io.Writer) (err error) {
-	p := &process{started: cfg, level: new(slog.LevelVar), fatal: make(chan error, 2)}
+	p := newProcess(errOut)
+	p.started = cfg
 	p.level.Set(cfg.LogLevel)
-	p.log = slog.New(slog.NewJSONHandler(errOut, &slog.HandlerOptions{Level: p.level}))
 	defer func() { err = errors.Join(err, p.close()) }()
 
 	// From the start: a SIGHUP that comes while a long ledger is read would
@@ -177,10 +193,14 @@ func (p *process) build(ctx context.Context, cfg *Config) (err error) {
 	p.onClose(p.vault.Close)
 	p.onClose(p.keepHouse(filepath.Join(cfg.Data, bookFile)))
 
-	if p.fan, err = fanout.New(fanout.Config{Tracer: p.telemetry.tracer("fanout"), Meter: p.telemetry.meter("fanout"), Logger: p.log}); err != nil {
+	if p.fan, err = fanout.New(fanout.Config{Tracer: p.telemetry.tracer("fanout"), Meter: p.telemetry.meter("fanout"), Logger: p.log, Redact: p.scorer.Charter().Redactor().String}); err != nil {
 		return err
 	}
-	p.onClose(func() error { p.crew.close(nil); return nil })
+	p.onClose(func() error { p.crew.close(nil); p.court.close(nil); return nil })
+	sample, err := sampleKey(filepath.Join(cfg.Data, "vault.key"))
+	if err != nil {
+		return err
+	}
 	runner, err := newRunner(cfg.Code.Runner)
 	if err != nil {
 		return err
@@ -188,9 +208,9 @@ func (p *process) build(ctx context.Context, cfg *Config) (err error) {
 	if runner != nil {
 		p.log.Warn("the code that companions write is run, as this user", "command", cfg.Code.Runner.Command[0])
 	}
-	p.gateway, err = gateway.New(gateway.Config{Book: p.book, Ledger: p.ledger, Vault: p.vault, Fan: p.fan, Scorer: scoring.New(), Runner: runner,
+	p.gateway, err = gateway.New(gateway.Config{Book: p.book, Ledger: p.ledger, Vault: p.vault, Fan: p.fan, Scorer: p.scorer, Runner: runner,
 		Tracer: p.telemetry.tracer("gateway"), Meter: p.telemetry.meter("gateway"), Logger: p.log,
-		StewardKey: steward, InFlight: cfg.Limits.InFlight, BodyBytes: cfg.Limits.BodyBytes, BackupDir: filepath.Join(cfg.Data, "backup.tmp")})
+		StewardKey: steward, SampleKey: sample, InFlight: cfg.Limits.InFlight, BodyBytes: cfg.Limits.BodyBytes, BackupDir: filepath.Join(cfg.Data, "backup.tmp")})
 	if err != nil {
 		return err
 	}
@@ -269,7 +289,11 @@ func (p *process) apply(ctx context.Context, cfg *Config) error {
 	if err != nil {
 		return err
 	}
-	s := gateway.Settings{Seats: next.seats, Policy: cfg.Policy, PromptBytes: cfg.Limits.PromptBytes, MaxDeadline: cfg.Limits.Deadline}
+	judges, err := newCourt(cfg.Judges, p.court, p.log)
+	if err != nil {
+		return err
+	}
+	s := gateway.Settings{Seats: next.seats, Judges: judges.judges, Policy: cfg.Policy, PromptBytes: cfg.Limits.PromptBytes, MaxDeadline: cfg.Limits.Deadline}
 	for _, c := range cfg.Clients {
 		s.Clients = append(s.Clients, gateway.Client{Name: c.Name, Role: gateway.Role(c.Role), Key: c.KeySHA256, Tier: c.Tier, PerSecond: c.PerSecond, Companion: c.Companion})
 	}
@@ -278,7 +302,8 @@ func (p *process) apply(ctx context.Context, cfg *Config) error {
 		return err
 	}
 	p.crew.close(next)
-	p.crew = next
+	p.court.close(judges)
+	p.crew, p.court = next, judges
 	return nil
 }
 
@@ -319,7 +344,7 @@ func (p *process) reload(ctx context.Context, file string) {
 	if keys := needRestart(p.started, cfg); len(keys) > 0 {
 		p.log.Warn("these changes take effect at the next start", "keys", keys)
 	}
-	p.log.Info("reloaded", "companions", len(p.crew.seats), "clients", len(cfg.Clients))
+	p.log.Info("reloaded", "companions", len(p.crew.seats), "clients", len(cfg.Clients), "judges", len(cfg.Judges))
 }
 
 // needRestart names the keys that differ and that a reload cannot put in force.

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/width"
 
 	"github.com/kaizen-os/deliberation/gateway/wire"
+	"github.com/kaizen-os/deliberation/quorum"
 )
 
 // paint colours text for a terminal, or leaves it when it is not on.
@@ -178,13 +179,31 @@ func ballotRows(v *wire.Deliberation, p paint) []row {
 				r.cells[j] = "-"
 			}
 		}
-		r.cells[8] = oneLine(b.Reason)
+		r.cells[8] = oneLine(ballotNote(b))
 		if !b.Counted {
 			r.style = dim
 		}
 		rows = append(rows, r)
 	}
 	return rows
+}
+
+// ballotNote is why a ballot does not count, and which external judges have no
+// opinion of it: a score without theirs is less than it looks.
+func ballotNote(b *wire.Ballot) string {
+	var silent []string
+	for _, j := range b.Judged {
+		if j.Outcome == "unjudged" {
+			silent = append(silent, strings.TrimSpace(j.ID+" "+j.Reason))
+		}
+	}
+	switch {
+	case len(silent) == 0:
+		return b.Reason
+	case b.Reason == "" || b.Reason == quorum.ReasonUnjudged:
+		return quorum.ReasonUnjudged + " (" + strings.Join(silent, ", ") + ")"
+	}
+	return b.Reason + "; " + quorum.ReasonUnjudged + " (" + strings.Join(silent, ", ") + ")"
 }
 
 // ballotPosition is the number of a ballot's position, from 1, and its answer.

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/kaizen-os/deliberation/scoring/charter"
 	"github.com/kaizen-os/deliberation/store"
 	"github.com/kaizen-os/deliberation/store/witness"
 )
@@ -119,7 +120,7 @@ func addLog(logs []witness.Log, key note.Verifier) []witness.Log {
 
 // serveWitness runs until ctx is done or the listener fails.
 func serveWitness(ctx context.Context, o *witnessOptions, logs []witness.Log, out, errOut io.Writer) (err error) {
-	log := slog.New(slog.NewJSONHandler(errOut, nil))
+	log := newLog(errOut, slog.LevelInfo, charter.New())
 	// The listener first: a port in use is the commonest mistake, and nothing should
 	// have been written by then.
 	ln, err := net.Listen("tcp", o.listen)

@@ -28,8 +28,9 @@ type decoder struct {
 	body    []byte
 	scratch []byte
 
-	path  [4]step // from the root to the value being read
+	path  [10]step // from the root to the value being read
 	depth int
+	nulls bool // a field that is null counts as left out
 
 	syntax error // the first problem with the JSON itself
 	code   Code  // of the first problem with a field
@@ -64,8 +65,13 @@ const maxScratch = 64 << 10
 // set, in the body's order, for each that is there; then, if it was an object,
 // check, which looks at the whole. set and check must not keep d.
 func decodeObject(body []byte, fields []string, set func(d *decoder, name string), check func(d *decoder, seen fieldSet)) error {
+	return decodeAs(body, fields, false, set, check)
+}
+
+// decodeAs is decodeObject; nulls lets fields be null, as providers do.
+func decodeAs(body []byte, fields []string, nulls bool, set func(d *decoder, name string), check func(d *decoder, seen fieldSet)) error {
 	d := decoders.Get().(*decoder)
-	d.body = body
+	d.body, d.nulls = body, nulls
 	d.in = *bytes.NewBuffer(body)
 	d.json.Reset(&d.in, d.options...)
 
@@ -188,7 +194,7 @@ func (d *decoder) where() string {
 }
 
 // A fieldSet holds which fields of an object were given, by index.
-type fieldSet uint32
+type fieldSet uint64
 
 func (s fieldSet) has(fields []string, name string) bool {
 	for i, f := range fields {
@@ -220,6 +226,10 @@ func (d *decoder) object(fields []string, set func(name string)) (seen fieldSet,
 			d.skip()
 		default:
 			seen |= 1 << i
+			if d.nulls && d.json.PeekKind() == 'n' {
+				d.skip()
+				continue
+			}
 			d.push(step{name: fields[i]})
 			set(fields[i])
 			d.depth--

@@ -77,6 +77,8 @@ type Request struct {
 	Rounds    int    // 1 or 2; 0 leaves it to the policy
 	Judge     string // a companion, [Nobody], or "" to leave it to the policy
 	Synthesis string // likewise
+
+	Generation *Generation // nil where the client says nothing of it
 }
 
 // Nobody stands for no judge, or no synthesis, whatever the policy has by itself.
@@ -84,8 +86,10 @@ const Nobody = "none"
 
 // A Message is one turn of a conversation.
 type Message struct {
-	Role    string // system, user or assistant
+	Role    string // system, user or assistant; on provider-shaped routes also tool
 	Content string
+	Calls   []ToolCall // of an assistant's turn
+	CallID  string     // of a tool's turn: the call that Content is the result of
 }
 
 // Context is where a request belongs.

@@ -25,7 +25,7 @@ func TestRequestDecode(t *testing.T) {
 		change(&r)
 		return r
 	}
-	turns := []Message{{"system", "Be brief."}, {"user", "a"}, {"assistant", ""}, {"user", "b"}}
+	turns := []Message{{Role: "system", Content: "Be brief."}, {Role: "user", Content: "a"}, {Role: "assistant"}, {Role: "user", Content: "b"}}
 	tests := []struct {
 		name, body string
 		want       Request

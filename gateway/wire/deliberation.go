@@ -74,8 +74,17 @@ type Ballot struct {
 	Reason     string      `json:"reason"` // why it was not counted, or ""
 	Usage      Usage       `json:"usage"`
 
-	Reply     string `json:"reply,omitzero"`     // its text, when asked for by the owner
-	Rationale string `json:"rationale,omitzero"` // likewise
+	Judged    []Judged `json:"judged,omitempty"`   // what the external judges that were asked came to
+	Reply     string   `json:"reply,omitzero"`     // its text, when asked for by the owner
+	Rationale string   `json:"rationale,omitzero"` // likewise
+}
+
+// Judged is what one external judge came to about a text.
+type Judged struct {
+	ID      string     `json:"id"`
+	Outcome string     `json:"outcome"`          // ok or unjudged
+	Score   Hundredths `json:"score"`            // the most it lets the text have; None where it has no opinion
+	Reason  string     `json:"reason,omitempty"` // why it has none
 }
 
 // A Violation is one place where a text cost points. It holds no text.
@@ -257,9 +266,30 @@ func (b *Ballot) appendTo(dst []byte) []byte {
 	dst = append(dst, `,"reason":`...)
 	dst = appendString(dst, b.Reason)
 	dst = b.Usage.appendTo(dst)
+	dst = appendJudged(dst, b.Judged)
 	dst = appendField(dst, 0, "reply", b.Reply)
 	dst = appendField(dst, 0, "rationale", b.Rationale)
 	return append(dst, '}')
+}
+
+// appendJudged appends the member for what judges came to, or nothing.
+func appendJudged(dst []byte, list []Judged) []byte {
+	if len(list) == 0 {
+		return dst
+	}
+	dst = append(dst, `,"judged":[`...)
+	for i := range list {
+		j := &list[i]
+		dst = append(comma(dst, i), `{"id":`...)
+		dst = appendString(dst, j.ID)
+		dst = append(dst, `,"outcome":`...)
+		dst = appendString(dst, j.Outcome)
+		dst = append(dst, `,"score":`...)
+		dst = j.Score.appendTo(dst)
+		dst = appendField(dst, 0, "reason", j.Reason)
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
 }
 
 func appendViolations(dst []byte, list []Violation) []byte {

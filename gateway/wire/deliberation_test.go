@@ -73,6 +73,11 @@ func TestDeliberationParts(t *testing.T) {
 		}
 	}
 	v = sample()
+	v.Ballots[0].Judged = []Judged{{ID: "guard", Outcome: "ok", Score: 9600}, {ID: "own", Outcome: "unjudged", Score: None, Reason: "late"}}
+	if out := string(v.AppendTo(nil)); !strings.Contains(out, `"costMicroUsd":1300},"judged":[{"id":"guard","outcome":"ok","score":96},{"id":"own","outcome":"unjudged","score":null,"reason":"late"}]}`) {
+		t.Errorf("no judges in %s", out)
+	}
+	v = sample()
 	v.Ballots[0].Reply, v.Ballots[0].Rationale = "the text", "the reason"
 	if out := string(v.AppendTo(nil)); !strings.Contains(out, `"costMicroUsd":1300},"reply":"the text","rationale":"the reason"}`) {
 		t.Errorf("no reply in %s", out)
@@ -144,6 +149,12 @@ func random(r *rand.Rand) *Deliberation {
 	}
 	ppm := func() PPM { return PPM(r.IntN(1_200_000) - 1).orNone() }
 	usage := func() Usage { return Usage{r.Int64N(1000), r.Int64N(1000), r.Int64()} }
+	judged := func() (list []Judged) {
+		for range r.IntN(3) {
+			list = append(list, Judged{text(), text(), Hundredths(r.IntN(10_002) - 1), text()})
+		}
+		return list
+	}
 	v := &Deliberation{
 		ID: text(), Status: text(), Answer: text(), Value: text(), Decision: text(),
 		Consensus: Consensus{text(), ppm(), r.IntN(2) == 0, ppm(), ppm(), r.IntN(9), r.IntN(9), r.IntN(2) == 0, r.IntN(2) == 0},
@@ -158,7 +169,7 @@ func random(r *rand.Rand) *Deliberation {
 	for range r.IntN(4) {
 		b := Ballot{
 			text(), text(), text(), text(), ppm(), ppm(), text(), r.IntN(2) == 0, Hundredths(r.IntN(10_002) - 1),
-			[]Violation{}, r.IntN(4) - 1, text(), ppm(), r.Int64N(1e5), r.IntN(3), text(), usage(), text(), text(),
+			[]Violation{}, r.IntN(4) - 1, text(), ppm(), r.Int64N(1e5), r.IntN(3), text(), usage(), judged(), text(), text(),
 		}
 		for range r.IntN(3) {
 			b.Violations = append(b.Violations, Violation{1 + r.IntN(7), text(), ppm(), r.IntN(99), r.IntN(99), ""})
@@ -173,14 +184,14 @@ func random(r *rand.Rand) *Deliberation {
 		return list
 	}
 	service := func() Service {
-		return Service{text(), text(), text(), Hundredths(r.IntN(10_002) - 1), violations(), r.Int64N(1e5), r.IntN(3), usage()}
+		return Service{text(), text(), text(), Hundredths(r.IntN(10_002) - 1), violations(), r.Int64N(1e5), r.IntN(3), usage(), judged()}
 	}
 	if r.IntN(2) == 0 {
 		v.Rounds = &Rounds{1 + r.IntN(2), text(), text(), FirstRound{text(), ppm(), ppm(), []Position{}}, []AgainBallot{}, Micros(r.IntN(1e7)), usage()}
 		for range r.IntN(3) {
 			v.Rounds.First.Positions = append(v.Rounds.First.Positions, Position{text(), ppm(), names()})
 			v.Rounds.Ballots = append(v.Rounds.Ballots, AgainBallot{text(), text(), r.IntN(2) == 0, Hundredths(r.IntN(10_002) - 1), violations(),
-				r.IntN(4) - 1, r.IntN(2) == 0, text(), r.Int64N(1e5), r.IntN(3), text(), usage(), text()})
+				r.IntN(4) - 1, r.IntN(2) == 0, text(), r.Int64N(1e5), r.IntN(3), text(), usage(), judged(), text()})
 		}
 	}
 	if r.IntN(2) == 0 {

@@ -3,6 +3,11 @@
 // [ValidateRequest] and [ValidateResponse] for /constitutional/validate,
 // [Health] and [Ready] for the probes, and [Error] for whatever goes wrong.
 //
+// The routes that are shaped like a provider's decode to one [Ask], which is a
+// [Request] and how the client wants to be told of it, and are told of one [Told]:
+// chat.go, responses.go and messages.go have a form of each, stream.go the same
+// in server-sent events, and events.go our own.
+//
 // A body is decoded strictly. Unknown fields, duplicates, null, wrong types,
 // data after the end and invalid UTF-8 are refused, each with the path of the
 // field ("messages[3].role"); what can be found in one reading is reported

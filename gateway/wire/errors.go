@@ -19,6 +19,10 @@ const (
 	InvalidValue   Code = "invalid_value"   // of the right type, but out of range or not allowed
 	MissingField   Code = "missing_field"   // a field that must be given
 
+	// What a decoder of a provider-shaped route finds besides.
+	Unsupported   Code = "unsupported_parameter" // the provider has it, we do not, and it would change the answer
+	ModelNotFound Code = "model_not_found"       // no kaizen/… model of that name
+
 	// The request as a whole.
 	BodyTooLarge         Code = "body_too_large"
 	UnsupportedMediaType Code = "unsupported_media_type" // a body that is not application/json
@@ -41,6 +45,8 @@ const (
 	Overloaded        Code = "overloaded"         // no room for another deliberation; see Retry-After
 	ShuttingDown      Code = "shutting_down"      // draining; ask another instance, or again
 	DeadlineExceeded  Code = "deadline_exceeded"  // the request's time was up before there was a verdict
+	Inquorate         Code = "inquorate"          // provider-shaped routes: too few replies counted for an answer to have authority
+	Pending           Code = "pending"            // provider-shaped routes: carried, and waits for a steward
 	InternalError     Code = "internal_error"     // our fault; the log has it under the deliberation's id
 )
 
@@ -55,6 +61,8 @@ type Error struct {
 	Message        string   // one sentence that says what to do, for people
 	DeliberationID string   // "" when none was begun
 	Details        []Detail // in the order of the body; at most 20
+
+	Verdict *Deliberation // what it came to, where that is the reason that there is no answer; only provider-shaped routes tell it
 }
 
 // A Detail is one problem with one field.
@@ -79,21 +87,23 @@ func (e *Error) AppendTo(dst []byte) []byte {
 		dst = append(dst, `,"deliberationId":`...)
 		dst = appendString(dst, e.DeliberationID)
 	}
-	if len(e.Details) > 0 {
-		dst = append(dst, `,"details":[`...)
-		for i, d := range e.Details {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = append(dst, `{"field":`...)
-			dst = appendString(dst, d.Field)
-			dst = append(dst, `,"problem":`...)
-			dst = appendString(dst, d.Problem)
-			dst = append(dst, '}')
-		}
-		dst = append(dst, ']')
-	}
+	dst = appendDetails(dst, e.Details)
 	return append(dst, `}}`...)
+}
+
+func appendDetails(dst []byte, list []Detail) []byte {
+	if len(list) == 0 {
+		return dst
+	}
+	dst = append(dst, `,"details":[`...)
+	for i, d := range list {
+		dst = append(comma(dst, i), `{"field":`...)
+		dst = appendString(dst, d.Field)
+		dst = append(dst, `,"problem":`...)
+		dst = appendString(dst, d.Problem)
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
 }
 
 // DecodeError reads an error's body, as AppendTo writes it, for clients. It
@@ -113,7 +123,7 @@ func DecodeError(body []byte) (*Error, error) {
 	if in.Error.Code == "" {
 		return nil, fmt.Errorf("decode error: no code")
 	}
-	return &Error{in.Error.Code, in.Error.Message, in.Error.DeliberationID, in.Error.Details}, nil
+	return &Error{Code: in.Error.Code, Message: in.Error.Message, DeliberationID: in.Error.DeliberationID, Details: in.Error.Details}, nil
 }
 
 // appendString appends s as a JSON string. Bytes that are not UTF-8 become

@@ -39,7 +39,8 @@ type AgainBallot struct {
 	Reason     string      `json:"reason"`
 	Usage      Usage       `json:"usage"`
 
-	Reply string `json:"reply,omitzero"` // its text, when asked for by the owner
+	Judged []Judged `json:"judged,omitempty"` // as in Ballot
+	Reply  string   `json:"reply,omitzero"`   // its text, when asked for by the owner
 }
 
 // A Service is what one companion was asked for beside its ballot.
@@ -52,6 +53,7 @@ type Service struct {
 	LatencyMs  int64       `json:"latencyMs"`
 	Attempts   int         `json:"attempts"`
 	Usage      Usage       `json:"usage"` // part of the deliberation's
+	Judged     []Judged    `json:"judged,omitempty"`
 }
 
 // A Judge is one that was wanted.
@@ -121,6 +123,7 @@ func (b *AgainBallot) appendTo(dst []byte) []byte {
 	dst = append(dst, `,"reason":`...)
 	dst = appendString(dst, b.Reason)
 	dst = b.Usage.appendTo(dst)
+	dst = appendJudged(dst, b.Judged)
 	dst = appendField(dst, 0, "reply", b.Reply)
 	return append(dst, '}')
 }
@@ -141,7 +144,7 @@ func (s *Service) appendTo(dst []byte) []byte {
 	dst = strconv.AppendInt(dst, s.LatencyMs, 10)
 	dst = append(dst, `,"attempts":`...)
 	dst = strconv.AppendInt(dst, int64(s.Attempts), 10)
-	return s.Usage.appendTo(dst)
+	return appendJudged(s.Usage.appendTo(dst), s.Judged)
 }
 
 func (j *Judge) appendTo(dst []byte) []byte {

@@ -108,7 +108,7 @@ func TestHealthAndReady(t *testing.T) {
 func TestErrorBody(t *testing.T) {
 	for want, e := range map[string]*Error{
 		`{"error":{"code":"overloaded","message":"try again in 2 s"}}`:                                                                                            {Code: Overloaded, Message: "try again in 2 s"},
-		`{"error":{"code":"invalid_value","message":"say \"hi\"","deliberationId":"dlb_1","details":[{"field":"a.b","problem":"p"},{"field":"","problem":"q"}]}}`: {InvalidValue, `say "hi"`, "dlb_1", []Detail{{"a.b", "p"}, {"", "q"}}},
+		`{"error":{"code":"invalid_value","message":"say \"hi\"","deliberationId":"dlb_1","details":[{"field":"a.b","problem":"p"},{"field":"","problem":"q"}]}}`: {Code: InvalidValue, Message: `say "hi"`, DeliberationID: "dlb_1", Details: []Detail{{"a.b", "p"}, {"", "q"}}},
 	} {
 		if got := string(e.AppendTo(nil)); got != want {
 			t.Errorf("AppendTo() = %s, want %s", got, want)

@@ -146,6 +146,9 @@ func (a *Auditor) judge(p *quorum.Proof, index uint64) error {
 		}
 		return nil
 	}
+	if err := p.CheckJury(); err != nil {
+		return fmt.Errorf("%w: %w", ErrVerdict, err)
+	}
 	ballots, err := Reweigh(s, p)
 	if err != nil {
 		return err
@@ -218,7 +221,7 @@ func Reweigh(s *State, p *quorum.Proof) ([]quorum.Ballot, error) {
 			return nil, fmt.Errorf("%w: %s was not of tier %s, vendor %s and weight %s at %d", ErrVerdict, b.Companion, b.Tier, b.Vendor, b.TierWeight, p.AsOf)
 		}
 		switch b.Reason {
-		case quorum.ReasonFloor, quorum.ReasonCharter, quorum.ReasonUnscored, quorum.ReasonNoAnswer:
+		case quorum.ReasonFloor, quorum.ReasonCharter, quorum.ReasonUnscored, quorum.ReasonUnjudged, quorum.ReasonNoAnswer:
 			b.Reason = "" // Decide finds these again
 		}
 		reliable[i] = m.Standing.Of(s.Policy, b.TierWeight, p.Kind, p.Topic)

@@ -33,6 +33,9 @@ func Extract(kind quorum.Kind, options []string, reply *quorum.Reply) Answer {
 	if !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, "\uFFFD")
 	}
+	if kind == quorum.Number || kind == quorum.Short { // elsewhere strings are exact: options, JSON
+		text = commonSpaces(text)
+	}
 	switch kind {
 	case quorum.Choice:
 		return choice(text, options)
@@ -54,6 +57,51 @@ func Extract(kind quorum.Kind, options []string, reply *quorum.Reply) Answer {
 		return vote(text, reply.Stance)
 	}
 	return Answer{}
+}
+
+// commonSpaces is text with a blank in place of each white space that no answer is
+// told apart by and that is rare, so that what reads it need know only the common
+// ones.
+func commonSpaces(text string) string {
+	if !hasRareSpace(text) {
+		return text
+	}
+	return strings.Map(func(r rune) rune {
+		if rareSpace(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+func rareSpace(r rune) bool {
+	switch r {
+	case '\v', '\f', 0x85, 0x1680, 0x2028, 0x2029, 0x205f, 0x3000:
+		return true
+	}
+	return r >= 0x2000 && r <= 0x200a && r != 0x2009
+}
+
+// hasRareSpace looks at the bytes that may begin one, by a search that takes many
+// bytes at a time: hardly any reply has one.
+func hasRareSpace(text string) bool {
+	if strings.IndexByte(text, '\v') >= 0 || strings.IndexByte(text, '\f') >= 0 {
+		return true
+	}
+	for _, first := range [...]byte{0xc2, 0xe1, 0xe2, 0xe3} {
+		for at := 0; ; {
+			n := strings.IndexByte(text[at:], first)
+			if n < 0 {
+				break
+			}
+			at += n
+			if r, _ := utf8.DecodeRuneInString(text[at:]); rareSpace(r) {
+				return true
+			}
+			at++
+		}
+	}
+	return false
 }
 
 // A finding is what one statement, or the end of a text, comes to: the key of its

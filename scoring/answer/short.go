@@ -327,7 +327,7 @@ func squeezedLiteral(v string) string {
 		}
 		b = append(b, c)
 	}
-	return string(b)
+	return strings.TrimSpace(string(b))
 }
 
 // folded is v in lower case, without accents, articles and punctuation, its words

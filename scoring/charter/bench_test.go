@@ -1,6 +1,7 @@
 package charter
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -55,16 +56,32 @@ func BenchmarkAssessReply(b *testing.B) {
 	})
 }
 
+// hostileUnits are repeated to make texts that are meant to be slow. The first is
+// prose, which the others are held against.
+var hostileUnits = []struct{ name, unit string }{
+	{"prose", plainReply}, {"combining", "\u0301"}, {"zerowidth", "\u200b"}, {"digits", "1"}, {"numbers", "1 "}, {"cards", "4111 "}, {"phones", "2125550 "},
+	{"table", "12.50, 7, 300; 19 4111 0.5\n"}, {"at", "@"}, {"addresses", "a@"}, {"chains", "a.b@c.de@f.gh;"}, {"dots", "a.b."}, {"schemes", "a://b:"}, {"keys", "eyJ."},
+	{"prefixes", "sk- ghp_ xoxb- AKIA hf_ "}, {"pem", "-----BEGIN PRIVATE KEY-----"}, {"base64", "zm7v/KYuWxoGpZq4zV+cehsUhA0Bu+qyUufY"}, {"hex", "30b29ac30b39cefd "},
+	{"letters", "a"}, {"accents", "\u00e9"}, {"mixed", "e\u0301a\u200bx\u00e9"}, {"anchors", "kill "}, {"phrases", "how to make "}, {"caught", "avoid getting caught "}, {"invalid", "\xff"},
+	{"leet", "k1ll "}, {"strokes", "1x1l1i1 "}, {"signs", "a$@!"}, {"announced", "password is: "}, {"born", "date of birth "}, {"righttoleft", "\u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627 "},
+	{"scripts", "\u0448\u0430abc\u4f60\u597d\ud55c\u0e01 "}, {"han", "\u4f60\u597d\u4e16\u754c"}, {"symbols", "\u2603\u2192"}, {"ligatures", "\ufb03\u00bd"}, {"binary", string(noise())},
+	{"items", "petra.haddad@northgatemail.com 512-594-4600, 4532756279624064 563-21-3271\n"},
+	{"apart", "s c u m "}, {"answered", "women. they are scum. "}, {"asked", "isn't it not "}, {"undone", "women are scum myth "},
+}
+
+// noise is what no text is: every byte, in no order.
+func noise() []byte {
+	b := make([]byte, 4096)
+	rand.NewChaCha8([32]byte{1}).Read(b)
+	return b
+}
+
 // BenchmarkHostile shows the cost per byte where texts are made to be slow; it
-// should stay within a few times that of BenchmarkAssessReply.
+// should stay within twice that of prose.
 func BenchmarkHostile(b *testing.B) {
 	s := New()
 	const size = 1 << 20
-	for _, bb := range []struct{ name, unit string }{
-		{"combining", "\u0301"}, {"zerowidth", "\u200b"}, {"digits", "1"}, {"numbers", "1 "}, {"cards", "4111 "}, {"phones", "2125550 "},
-		{"at", "@"}, {"addresses", "a@"}, {"dots", "a.b."}, {"schemes", "a://b:"}, {"keys", "eyJ."}, {"pem", "-----BEGIN PRIVATE KEY-----"},
-		{"letters", "a"}, {"accents", "\u00e9"}, {"anchors", "kill "}, {"phrases", "how to make "}, {"caught", "avoid getting caught "}, {"invalid", "\xff"}, {"leet", "k1ll "},
-	} {
+	for _, bb := range hostileUnits {
 		text := strings.Repeat(bb.unit, size/len(bb.unit))
 		b.Run(bb.name, func(b *testing.B) {
 			var a quorum.Assessment

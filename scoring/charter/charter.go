@@ -88,16 +88,18 @@ func (s *Scorer) assess(a *quorum.Assessment, text, prompt string, in scope) {
 }
 
 func (s *scratch) assess(t *table, a *quorum.Assessment, text, prompt string, in scope) {
-	a.Findings = a.Findings[:0]
 	s.folded.fold(text)
+	s.assessFolded(t, a, prompt, in)
+	s.reset()
+}
+
+// assessFolded assesses what s.folded holds.
+func (s *scratch) assessFolded(t *table, a *quorum.Assessment, prompt string, in scope) {
+	a.Findings = a.Findings[:0]
 	s.tokenise(t, in)
 	s.matchRules(t, in)
-	if in == inReply {
-		s.detectAnnounced(t)
-	}
 	s.report(t, a, prompt)
 	score(a)
-	s.reset()
 }
 
 // scratch is the state of scoring one text.
@@ -108,7 +110,11 @@ type scratch struct {
 	held      []held   // by rule
 	touched   []int    // rules with anything held
 	spans     []found
+	number    number // the last one read
 	prompt    promptFacts
+	// inErrors says that the text is a line of a log or an error, where items stand
+	// behind signs ("id=…", "/users/…") and may be cut short.
+	inErrors bool
 }
 
 func newScratch(t *table) *scratch { return &scratch{held: make([]held, len(t.rules))} }
@@ -123,6 +129,7 @@ func (s *scratch) reset() {
 	}
 	s.touched = s.touched[:0]
 	s.spans = s.spans[:0]
+	s.prompt.text, s.prompt.items = "", nil
 	if cap(s.folded.text) > mostKept || cap(s.tokens) > mostKept/2 {
 		s.folded, s.tokens, s.sentences, s.spans = folded{}, nil, nil, nil
 	}

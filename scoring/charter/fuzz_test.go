@@ -46,3 +46,69 @@ func FuzzAssess(f *testing.F) {
 		}
 	})
 }
+
+// FuzzStream: however a reply is cut, what has come of it scores as the whole.
+func FuzzStream(f *testing.F) {
+	for _, text := range oddTexts {
+		f.Add(text, uint8(1), uint8(3))
+	}
+	s := New()
+	f.Fuzz(func(t *testing.T, text string, first, then uint8) {
+		st := s.Stream("")
+		var got, want quorum.Assessment
+		at := 0
+		for n := int(first); ; n = int(then) + 1 {
+			n = min(n, len(text)-at)
+			st.Write(text[at : at+n])
+			if at += n; at == len(text) {
+				break
+			}
+		}
+		st.Assess(&got)
+		s.AssessReply(&want, text, "")
+		same(t, text, &got, &want)
+		st.Write("Cover your tracks.")
+		st.Assess(&got)
+		s.AssessReply(&want, text+"Cover your tracks.", "")
+		same(t, text, &got, &want)
+	})
+}
+
+// FuzzRedact: what is redacted holds nothing that would be, and is not changed
+// again; what is not is what it was.
+func FuzzRedact(f *testing.F) {
+	for _, text := range plainlyPersonal {
+		f.Add(text[0])
+		f.Add(text[0] + text[0])
+	}
+	f.Add("password password: [password]x7$Tq9!bLw2")
+	f.Add("postgres://a:[email]@db.redcedar.net")
+	f.Add("4532756279624064 4532756279624064 563-21-3271-512-594-4600")
+	s := New()
+	r := s.Redactor()
+	f.Fuzz(func(t *testing.T, text string) {
+		redacted := r.String(text)
+		if again := r.String(redacted); again != redacted {
+			t.Fatalf("%q becomes %q, and then %q", text, redacted, again)
+		}
+		if appended := string(r.Append(nil, text)); appended != redacted {
+			t.Fatalf("%q is appended as %q, but becomes %q", text, appended, redacted)
+		}
+		var a quorum.Assessment
+		s.AssessReply(&a, redacted, "")
+		for _, g := range a.Findings {
+			if s.table.rules[s.ruleOf(g.Rule)].detector != "" {
+				t.Fatalf("%q becomes %q, in which %s is found", text, redacted, g.Rule)
+			}
+		}
+	})
+}
+
+func (s *Scorer) ruleOf(id string) int {
+	for k := range s.table.rules {
+		if s.table.rules[k].ID == id {
+			return k
+		}
+	}
+	panic("no rule " + id)
+}

@@ -9,14 +9,14 @@ import "math/bits"
 // at; so the work is bounded by the pattern's span however many ways there are
 // to match it.
 func (p *pattern) at(tokens []token, a int) (first, last int, ok bool) {
-	sentence := tokens[a].sentence
+	lastSentence := tokens[a].sentence + p.across
 	last = a
 	if reach := uint64(1); p.anchor+1 < len(p.parts) {
 		for _, part := range p.parts[p.anchor+1:] {
 			var next uint64
 			for at := smear(reach, part.gap); at != 0; at &= at - 1 {
 				i := bits.TrailingZeros64(at)
-				if a+i >= len(tokens) || tokens[a+i].sentence != sentence {
+				if a+i >= len(tokens) || tokens[a+i].sentence > lastSentence {
 					break
 				}
 				if part.words.has(tokens[a+i].word) {
@@ -30,13 +30,14 @@ func (p *pattern) at(tokens []token, a int) (first, last int, ok bool) {
 		}
 		last = a + bits.TrailingZeros64(reach)
 	}
+	firstSentence := tokens[last].sentence - p.across
 	first = a
 	reach := uint64(1)
 	for k := p.anchor - 1; k >= 0; k-- {
 		var next uint64
 		for at := smear(reach, p.parts[k+1].gap); at != 0; at &= at - 1 {
 			i := bits.TrailingZeros64(at)
-			if a-i < 0 || tokens[a-i].sentence != sentence {
+			if a-i < 0 || tokens[a-i].sentence < firstSentence {
 				break
 			}
 			if p.parts[k].words.has(tokens[a-i].word) {
@@ -51,7 +52,7 @@ func (p *pattern) at(tokens []token, a int) (first, last int, ok bool) {
 	if p.opening {
 		for at := reach; at != 0; at &= at - 1 {
 			i := a - bits.TrailingZeros64(at)
-			if i == 0 || tokens[i-1].sentence != sentence {
+			if i == 0 || tokens[i-1].sentence != tokens[i].sentence {
 				return i, last, true
 			}
 		}
@@ -84,11 +85,19 @@ func (s *scratch) matchRules(t *table, in scope) {
 				continue
 			}
 			first, last, ok := p.at(s.tokens, i)
-			if !ok || s.undone(t, r, first, last) {
+			if !ok {
 				continue
 			}
-			if h.n == 0 {
+			if !h.touched {
+				h.touched = true
 				s.touched = append(s.touched, p.rule)
+			}
+			if s.undone(t, r, h, first, last) {
+				continue
+			}
+			if r.detector != "" {
+				s.announced(r.detector, int(s.tokens[last].end))
+				continue
 			}
 			h.add(r, p.bit, first, last)
 		}
@@ -98,26 +107,33 @@ func (s *scratch) matchRules(t *table, in scope) {
 // sentenceReach bounds how far from a match its sentence is searched.
 const sentenceReach = 40
 
-// undone reports whether the sentence around tokens first to last takes the
-// match back: it negates it, or holds one of the rule's unless patterns.
-func (s *scratch) undone(t *table, r *rule, first, last int) bool {
+// undone reports whether the sentence around tokens first to last, or any they
+// run over, takes the match back: it negates it, or holds one of the rule's
+// unless patterns. What did so last time is looked at first, so that a text of
+// nothing but undone matches costs no more than others.
+func (s *scratch) undone(t *table, r *rule, h *held, first, last int) bool {
 	if r.always && len(r.unless) == 0 {
 		return false
 	}
-	sentence := s.tokens[first].sentence
+	opens, closes := s.tokens[first].sentence, s.tokens[last].sentence
 	from, to := max(0, first-sentenceReach), min(len(s.tokens), last+1+sentenceReach)
+	if u := int(h.undoer) - 1; u >= from && u < to && s.tokens[u].sentence >= opens && s.tokens[u].sentence <= closes && (u < first || h.anywhere) {
+		return true
+	}
 	for i := from; i < to; i++ {
 		tok := &s.tokens[i]
-		if tok.sentence != sentence || tok.word == unknownWord {
+		if tok.sentence < opens || tok.sentence > closes || tok.word == unknownWord {
 			continue
 		}
-		if !r.always && (i < first && t.negation.has(tok.word) || (i < first || i > last) && t.verdict.has(tok.word)) {
+		if !r.always && (i < first && t.negation.has(tok.word) || (i < first || i > last) && t.verdict.has(tok.word)) && !s.rhetorical(t, i) {
+			h.undoer, h.anywhere = int32(i+1), false
 			return true
 		}
 		for _, k := range r.unless {
 			p := &t.patterns[k]
 			if p.parts[p.anchor].words.has(tok.word) {
 				if _, _, ok := p.at(s.tokens, i); ok {
+					h.undoer, h.anywhere = int32(i+1), true
 					return true
 				}
 			}
@@ -126,8 +142,25 @@ func (s *scratch) undone(t *table, r *rule, first, last int) bool {
 	return false
 }
 
+// rhetorical reports whether token i, a negation or a verdict, only sounds like
+// one: "isn't it clear that" says that it is.
+func (s *scratch) rhetorical(t *table, i int) bool {
+	for _, k := range t.rhetoric {
+		p := &t.patterns[k]
+		if p.parts[p.anchor].words.has(s.tokens[i].word) {
+			if _, _, ok := p.at(s.tokens, i); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // held is what one rule has matched in the text so far.
 type held struct {
+	touched   bool   // it is in the scratch's list
+	undoer    int32  // the token that took the last match back, counted from 1
+	anywhere  bool   // it need not stand before the match
 	different uint64 // patterns seen
 	n         int32  // spans kept
 	spans     [mostSpans]span

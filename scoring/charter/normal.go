@@ -17,67 +17,97 @@ import (
 type folded struct {
 	text []byte
 	runs []run // empty when the text was plain ASCII: then offsets are equal
+	size int32 // bytes of the original read so far
 }
 
-// A run maps a stretch of folded text back. Stretches copied byte for byte
-// have until == 0; one rune that was replaced has until at its end.
+// A run maps a stretch of folded text back.
 type run struct {
-	at    int32 // offset in the folded text
-	from  int32 // offset in the original
-	until int32
+	at   int32 // offset in the folded text
+	from int32 // offset in the original
+	// each says how many bytes of the original stand behind each byte of the
+	// stretch: 1 where it was copied, 2 in "éé". Where it is negative the whole
+	// stretch came of one rune of -each bytes.
+	each int32
 }
 
 // fold makes f the folded form of s. It reads s once and, for plain ASCII,
-// copies it in one move. Eight zeros follow f.text in memory, so that readers of
-// eight bytes at a time need not look out for its end.
+// copies it in one move.
 func (f *folded) fold(s string) {
-	f.text, f.runs = f.text[:0], f.runs[:0]
+	f.clear()
 	f.append(s)
+	f.seal()
+}
+
+func (f *folded) clear() { f.text, f.runs, f.size = f.text[:0], f.runs[:0], 0 }
+
+// seal has eight zeros follow f.text in memory, so that readers of eight bytes
+// at a time need not look out for its end.
+func (f *folded) seal() {
 	n := len(f.text)
 	f.text = append(f.text, 0, 0, 0, 0, 0, 0, 0, 0)[:n]
 }
 
+// append folds s behind what f holds. Each rune folds by itself, so a text may
+// come in parts, if none ends within a rune.
 func (f *folded) append(s string) {
+	base := int(f.size)
+	f.size += int32(len(s))
 	i := asciiLen(s)
+	if len(f.runs) > 0 && i > 0 {
+		f.stretch(len(f.text), base, 1)
+	}
 	f.text = append(f.text, s[:i]...)
 	if i == len(s) {
 		return
 	}
-	f.runs = append(f.runs, run{})
+	if len(f.runs) == 0 {
+		f.runs = append(f.runs, run{each: 1})
+	}
 	for i < len(s) {
 		before := len(f.text)
 		if s[i] < utf8.RuneSelf {
 			n := asciiLen(s[i:])
-			f.verbatim(before, i)
+			f.stretch(before, base+i, 1)
 			f.text = append(f.text, s[i:i+n]...)
 			i += n
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && n == 1 {
-			f.verbatim(before, i)
-			f.text = append(f.text, ' ')
-			i++
+		if r >= 0x3400 && r <= 0x9fff || r >= 0xac00 && r <= 0xd7a3 { // Han, Hangul
+			f.stretch(before, base+i, 1)
+			f.text = append(f.text, s[i:i+n]...)
+			i += n
 			continue
 		}
-		f.text = appendFolded(f.text, s[i:i+n], r)
-		switch len(f.text) - before {
-		case 0:
-		case n: // as long as it was: foreign letters, invalid bytes
-			f.verbatim(before, i)
-		default:
-			f.runs = append(f.runs, run{at: int32(before), from: int32(i), until: int32(i + n)})
+		var p *page
+		if r>>8 < rune(len(pages)) {
+			p = pages[r>>8]
+		}
+		switch {
+		case p == nil:
+			if f.text = appendFolded(f.text, s[i:i+n], r); len(f.text) > before {
+				f.runs = append(f.runs, run{int32(before), int32(base + i), int32(-n)})
+			}
+		case p.plain[r&0xff] >= ' ':
+			f.stretch(before, base+i, n)
+			f.text = append(f.text, p.plain[r&0xff])
+		case p.plain[r&0xff] == foldsToItself:
+			f.stretch(before, base+i, 1)
+			f.text = append(f.text, s[i:i+n]...)
+		case p.plain[r&0xff] == foldsToMore:
+			f.text = append(f.text, p.more[r&0xff]...)
+			f.runs = append(f.runs, run{int32(before), int32(base + i), int32(-n)})
 		}
 		i += n
 	}
 }
 
-// verbatim notes that folded byte at is original byte from and the following
-// ones follow, unless the last run says so already.
-func (f *folded) verbatim(at, from int) {
+// stretch notes that from folded byte at on, each byte is from as many of the
+// original, from byte from on; unless the last run says so already.
+func (f *folded) stretch(at, from, each int) {
 	last := &f.runs[len(f.runs)-1]
-	if last.until != 0 || int(last.from)-int(last.at) != from-at {
-		f.runs = append(f.runs, run{at: int32(at), from: int32(from)})
+	if int(last.each) != each || int(last.from)+each*(at-int(last.at)) != from {
+		f.runs = append(f.runs, run{int32(at), int32(from), int32(each)})
 	}
 }
 
@@ -101,9 +131,6 @@ func asciiLen(s string) int {
 // appendFolded appends what r, spelled enc, folds to: nothing for marks and
 // invisible characters.
 func appendFolded(dst []byte, enc string, r rune) []byte {
-	if r >= latinFirst && r < latinFirst+rune(len(latinBase)) && latinBase[r-latinFirst] != 0 {
-		return append(dst, latinBase[r-latinFirst])
-	}
 	switch {
 	case r == '\u2019' || r == '\u2018' || r == '\u02bc':
 		return append(dst, '\'')
@@ -113,54 +140,107 @@ func appendFolded(dst []byte, enc string, r rune) []byte {
 		return append(dst, '-')
 	case r == '\u2026':
 		return append(dst, "..."...)
-	case invisible(r) || r >= 0x300 && r <= 0x36f:
+	case r == utf8.RuneError:
+		return append(dst, ' ')
+	case invisible(r) || unicode.Is(unicode.M, r):
 		return dst
 	}
 	if c := latinLookalike(r); c != 0 {
 		return append(dst, c)
 	}
+	if unicode.Is(unicode.Nd, r) {
+		return append(dst, decimal(r))
+	}
 	// One rune at a time, so that a million combining marks cost a million
 	// steps: canonical reordering, which needs them all, is not wanted here.
-	if d := norm.NFKD.PropertiesString(enc).Decomposition(); d != nil {
-		for len(d) > 0 {
-			r, n := utf8.DecodeRune(d)
-			dst = appendPlain(dst, r)
-			d = d[n:]
-		}
-		return dst
-	}
-	return appendPlain(dst, r)
-}
-
-// latinBase is the plain letter of each accented one from latinFirst on, or 0:
-// the accents of Western and Central Europe, without a look into norm's tables.
-var latinBase = latinBases()
-
-const latinFirst = 0xc0
-
-func latinBases() (t [0x180 - latinFirst]byte) {
-	for i := range t {
-		enc := string(rune(latinFirst + i))
-		if d := norm.NFKD.String(enc); len(d) > 1 && d[0] < utf8.RuneSelf && d[1] >= utf8.RuneSelf {
-			t[i] = d[0]
-		}
-	}
-	return t
-}
-
-func appendPlain(dst []byte, r rune) []byte {
-	switch {
-	case r < utf8.RuneSelf:
-		return append(dst, byte(r))
-	case unicode.Is(unicode.M, r):
-		return dst
-	case r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsNumber(r)):
+	d := norm.NFKD.PropertiesString(enc).Decomposition()
+	before := len(dst)
+	for len(d) > 0 {
+		r, n := utf8.DecodeRune(d)
 		if c := latinLookalike(r); c != 0 {
-			return append(dst, c)
+			dst = append(dst, c)
+		} else if r < utf8.RuneSelf {
+			dst = append(dst, byte(r))
+		} else if !unicode.Is(unicode.M, r) {
+			// Letters of other scripts stay as they are, also where they could be
+			// taken apart: a syllable of Hangul would be three times as long.
+			dst = dst[:before]
+			break
 		}
-		return utf8.AppendRune(dst, r)
+		d = d[n:]
+	}
+	switch {
+	case len(dst) > before:
+		return dst
+	case unicode.IsLetter(r) || unicode.IsNumber(r):
+		return append(dst, enc...)
 	}
 	return append(dst, ' ')
+}
+
+// decimal is the ASCII digit of the same value as r, a decimal digit of any
+// script: each script's ten stand in order, and ranges of the table start with
+// a zero.
+func decimal(r rune) byte {
+	for _, in := range unicode.Nd.R16 {
+		if r <= rune(in.Hi) {
+			return '0' + byte((r-rune(in.Lo))%10)
+		}
+	}
+	for _, in := range unicode.Nd.R32 {
+		if r <= rune(in.Hi) {
+			return '0' + byte((r-rune(in.Lo))%10)
+		}
+	}
+	return ' '
+}
+
+// A page is what 256 runes fold to.
+type page struct {
+	plain [256]byte   // the one plain byte, or one of the below
+	more  [256]string // for foldsToMore
+}
+
+const (
+	foldsToMore    = iota
+	foldsToNothing // takes no room: an accent, a zero-width character
+	foldsToItself  // a letter of another script
+)
+
+// pages holds what texts are mostly made of, so that few runes cost a look into
+// norm's tables. By the runes' bits above the lowest eight; nil is not held.
+var pages = makePages()
+
+func makePages() (pages [0x200]*page) {
+	for _, span := range [...][2]rune{
+		{0x00, 0x0e},   // Latin, Greek, Cyrillic, Hebrew, Arabic, the scripts of India, Thai
+		{0x1d, 0x27},   // phonetic and further Latin, further Greek, signs, letters in circles
+		{0x30, 0x30},   // kana
+		{0xfb, 0xfb},   // ligatures
+		{0xfe, 0xff},   // full-width forms
+		{0x1d4, 0x1d7}, // mathematical letters
+		{0x1f1, 0x1f6}, // letters in boxes, pictures
+	} {
+		for at := span[0]; at <= span[1]; at++ {
+			p := new(page)
+			for i := range p.plain {
+				r := at<<8 + rune(i)
+				enc := string(r)
+				switch as := appendFolded(nil, enc, r); {
+				case len(as) == 0:
+					p.plain[i] = foldsToNothing
+				case string(as) == enc:
+					p.plain[i] = foldsToItself
+				case len(as) == 1 && as[0] >= ' ':
+					p.plain[i] = as[0]
+				default:
+					p.more[i] = string(as)
+				}
+			}
+			pages[at] = p
+		}
+	}
+	return pages
 }
 
 // invisible reports runes that take no room on the screen and so can split a
@@ -175,84 +255,23 @@ func invisible(r rune) bool {
 		r == 0x17b5 || r == 0x180e || r == 0x3164 || r == 0xfeff || r == 0xffa0
 }
 
-// latinLookalike is the Latin letter that r is commonly passed off as, or 0.
-// Only letters that no decomposition reaches: Greek, Cyrillic, Armenian, IPA.
-func latinLookalike(r rune) byte {
-	switch r {
-	case 'а', 'α', 'ɑ', 'А', 'Α':
-		return 'a'
-	case 'в', 'В', 'Β', 'ʙ', 'Ƅ', 'ь':
-		return 'b'
-	case 'с', 'ϲ', 'С', 'Ϲ', 'ᴄ':
-		return 'c'
-	case 'ԁ', 'ɗ', 'đ':
-		return 'd'
-	case 'е', 'Е', 'Ε', 'ε', 'є', 'ҽ', 'ё', 'Ё':
-		return 'e'
-	case 'ƒ', 'ғ':
-		return 'f'
-	case 'ɡ', 'ց':
-		return 'g'
-	case 'һ', 'Н', 'Η', 'հ', 'ћ':
-		return 'h'
-	case 'і', 'І', 'Ι', 'ι', 'ı', 'ɩ', 'ӏ', 'Ӏ', 'ї', 'Ї':
-		return 'i'
-	case 'ј', 'Ј', 'ϳ':
-		return 'j'
-	case 'к', 'К', 'κ', 'Κ':
-		return 'k'
-	case 'ł', 'ʟ', 'ⅼ':
-		return 'l'
-	case 'м', 'М', 'Μ', 'ᴍ':
-		return 'm'
-	case 'ո', 'Ν', 'ɴ', 'п', 'η':
-		return 'n'
-	case 'о', 'О', 'ο', 'Ο', 'ø', 'Ø', 'օ', 'σ', 'ᴏ':
-		return 'o'
-	case 'р', 'Р', 'ρ', 'Ρ', 'ᴘ':
-		return 'p'
-	case 'ԛ', 'գ':
-		return 'q'
-	case 'г', 'ʀ':
-		return 'r'
-	case 'ѕ', 'Ѕ', 'ꜱ':
-		return 's'
-	case 'т', 'Т', 'τ', 'Τ', 'ᴛ':
-		return 't'
-	case 'υ', 'ս', 'ʋ', 'ᴜ':
-		return 'u'
-	case 'ѵ', 'ν', 'ᴠ':
-		return 'v'
-	case 'ԝ', 'ѡ', 'ω', 'ᴡ':
-		return 'w'
-	case 'х', 'Х', 'χ', 'Χ':
-		return 'x'
-	case 'у', 'У', 'γ', 'ү', 'Υ':
-		return 'y'
-	case 'ᴢ', 'Ζ', 'ʐ':
-		return 'z'
-	}
-	return 0
-}
-
 // origin is the span in the original text behind folded[start:end], end > start.
 func (f *folded) origin(start, end int) (int, int) {
 	if len(f.runs) == 0 {
 		return start, end
 	}
-	first, last := f.runAt(start), f.runAt(end-1)
-	from, until := int(first.from), int(last.until)
-	if first.until == 0 {
-		from += start - int(first.at)
-	}
-	if last.until == 0 {
-		until = int(last.from) + end - int(last.at)
-	}
+	from, _ := f.behind(start)
+	_, until := f.behind(end - 1)
 	return from, until
 }
 
-// runAt is the run that byte i of the folded text belongs to.
-func (f *folded) runAt(i int) run {
+// behind is the bytes of the original behind byte i of the folded text.
+func (f *folded) behind(i int) (from, until int) {
 	k := sort.Search(len(f.runs), func(k int) bool { return int(f.runs[k].at) > i })
-	return f.runs[k-1]
+	r := f.runs[k-1]
+	if r.each < 0 {
+		return int(r.from), int(r.from - r.each)
+	}
+	from = int(r.from) + (i-int(r.at))*int(r.each)
+	return from, from + int(r.each)
 }

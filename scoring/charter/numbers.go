@@ -1,11 +1,12 @@
 package charter
 
 // A number is a run of digit blocks with single separators, as cards, phones,
-// SSNs and IP addresses are written.
+// SSNs and IP addresses are written; of more than maxBlocks the first.
 type number struct {
 	n      int // blocks
 	blocks [maxBlocks]block
 	digits int // in all
+	word   int // where the last word before it ends
 }
 
 type block struct {
@@ -15,38 +16,61 @@ type block struct {
 	before byte
 }
 
-const (
-	maxBlocks = 8
-	maxDigits = 24
-)
+const maxBlocks = 8
+
+// after reports whether one of words stands in the few bytes of text before n.
+func (n *number) after(text []byte, reach int, words ...string) bool {
+	start := int(n.blocks[0].start)
+	return n.word > start-reach && before(text, start, reach, words...)
+}
 
 func (b block) len() int { return int(b.end - b.start) }
 
-// glued reports bytes before a digit that make it part of something longer: a
-// path, a fraction, a version, an identifier.
-func glued(c byte) bool {
-	return wordByte(c) || c == '.' || c == '-' || c == '/' || c == '_' || c == '=' || c == '#' || c == '$'
+// glued reports a byte before the digit at i, i > 0, that makes it part of
+// something longer: a path, a fraction, a version, an identifier. A point behind
+// a letter or a bracket is a sentence's, or a field's: "to[0].4532…".
+func glued(text []byte, i int) bool {
+	switch c := text[i-1]; c {
+	case '.':
+		return i == 1 || class[text[i-2]] != isLetter && text[i-2] != ']' && text[i-2] != ')'
+	case '-', '/', '_', '=', '#', '$':
+		return true
+	default:
+		return wordByte(c)
+	}
 }
 
-// readNumber reads at most maxBlocks blocks from text[i:], and nothing at all
-// where more than maxDigits digits stand together.
-func readNumber(text []byte, i int) (n number) {
-	sep := byte(0)
-	for n.n < maxBlocks && i < len(text) && class[text[i]] == isDigit {
-		start := i
-		for ; i < len(text) && class[text[i]] == isDigit; i++ {
-			if n.digits++; n.digits > maxDigits {
-				return number{}
-			}
-		}
-		n.blocks[n.n] = block{int32(start), int32(i), sep}
-		n.n++
-		var ok bool
-		if i, sep, ok = separator(text, i); !ok {
+// read reads the number at text[i:]. Where n is the one that began a block
+// earlier, as in a table of digits, only the last block is read anew: else each
+// would be read maxBlocks times.
+func (n *number) read(text []byte, i int) {
+	if n.n > 1 && int(n.blocks[1].start) == i {
+		n.digits -= n.blocks[0].len()
+		n.n--
+		copy(n.blocks[:n.n], n.blocks[1:])
+		n.blocks[0].before = 0
+	} else {
+		n.n, n.digits = 0, 0
+		n.block(text, i, 0)
+	}
+	for n.n < maxBlocks {
+		next, sep, ok := separator(text, int(n.blocks[n.n-1].end))
+		if !ok || next >= len(text) || class[text[next]] != isDigit {
 			break
 		}
+		n.block(text, next, sep)
 	}
-	return n
+}
+
+// block adds the block of digits at text[i:].
+func (n *number) block(text []byte, i int, sep byte) {
+	start := i
+	for i < len(text) && class[text[i]] == isDigit {
+		i++
+	}
+	n.blocks[n.n] = block{int32(start), int32(i), sep}
+	n.n++
+	n.digits += i - start
 }
 
 // separator reads what may stand between two blocks at text[i:]: one sign, or
@@ -99,29 +123,38 @@ func (n *number) card(text []byte) span {
 	if n.digits < 12 || n.n == 0 {
 		return span{}
 	}
-	blocks := 0
-	switch {
-	case n.blocks[0].len() >= 12:
+	blocks, sep := 0, n.blocks[1].before
+	switch first := n.blocks[0].len(); {
+	case first >= 12:
 		blocks = 1
-	case n.layout('-', 4, 4, 4, 4), n.layout(' ', 4, 4, 4, 4):
+	case first != 4 || n.n < 3 || sep != ' ' && sep != '-':
+		return span{}
+	case n.n > 5 && n.blocks[3].before == sep && n.blocks[4].before == sep && n.blocks[5].before == sep: // a table
+		return span{}
+	case n.layout(sep, 4, 4, 4, 4):
 		blocks = 4
-	case n.layout('-', 4, 6, 5), n.layout(' ', 4, 6, 5), n.layout('-', 4, 6, 4), n.layout(' ', 4, 6, 4):
+	case n.layout(sep, 4, 6, 5), n.layout(sep, 4, 6, 4):
 		blocks = 3
-	case n.layout('-', 4, 4, 4, 4, 3), n.layout(' ', 4, 4, 4, 4, 3):
+	case n.layout(sep, 4, 4, 4, 4, 3):
 		blocks = 5
 	default:
 		return span{}
 	}
-	var buf [maxDigits]byte
-	d := n.plain(buf[:0], text, blocks)
-	if len(d) > 19 || !luhn(d) || testCard(d) {
+	var buf [longestCard]byte
+	if int(n.span(blocks).end-n.span(blocks).start) > longestCard+blocks-1 {
 		return span{}
 	}
-	if !issued(d) && !before(text, int(n.blocks[0].start), 24, "card", "visa", "mastercard", "maestro") {
+	d := n.plain(buf[:0], text, blocks)
+	if !luhn(d) || testCard(d) {
+		return span{}
+	}
+	if !issued(d) && !n.after(text, 24, "card", "visa", "mastercard", "maestro") {
 		return span{}
 	}
 	return n.span(blocks)
 }
+
+const longestCard = 19
 
 // luhn checks the last digit of d (ISO/IEC 7812-1).
 func luhn(d []byte) bool {
@@ -177,16 +210,16 @@ func (n *number) ssn(text []byte) span {
 	if n.n == 0 {
 		return span{}
 	}
-	at, blocks := int(n.blocks[0].start), 3
+	blocks := 3
 	switch {
 	case n.layout('-', 3, 2, 4):
-	case n.layout(' ', 3, 2, 4) && before(text, at, 32, "ssn", "social security"):
-	case n.blocks[0].len() == 9 && before(text, at, 32, "ssn", "social security"):
+	case n.layout(' ', 3, 2, 4) && n.after(text, 32, "ssn", "social security"):
+	case n.blocks[0].len() == 9 && n.after(text, 32, "ssn", "social security"):
 		blocks = 1
 	default:
 		return span{}
 	}
-	var buf [maxDigits]byte
+	var buf [9]byte
 	d := string(n.plain(buf[:0], text, blocks))
 	if d[:3] == "000" || d[:3] == "666" || d[0] == '9' || d[3:5] == "00" || d[5:] == "0000" {
 		return span{}
@@ -215,7 +248,7 @@ func (n *number) ip(text []byte) span {
 			return span{}
 		}
 	}
-	if !publicIP(o) || before(text, int(n.blocks[0].start), 16, "version", "release", "build", "firmware", "section") {
+	if !publicIP(o) || n.after(text, 16, "version", "release", "build", "firmware", "section") {
 		return span{}
 	}
 	return n.span(4)
@@ -252,7 +285,7 @@ func (n *number) phone(text []byte) span {
 	if n.american(text, skip) {
 		b := n.blocks[skip:]
 		spaced := b[1].before == ' ' && b[2].before == ' '
-		if !plus && skip == 0 && spaced && !phoneBefore(text, int(start)) || fictional(text, b) {
+		if !plus && skip == 0 && spaced && !n.afterPhone(text) || fictional(text, b) {
 			return span{}
 		}
 		return n.dialled(text, skip+3, plus || open)
@@ -263,7 +296,7 @@ func (n *number) phone(text []byte) span {
 	if !plus && n.digits < 2*n.n { // 1 2 3 4 5 6 7
 		return span{}
 	}
-	if plus || phoneBefore(text, int(start)) || phoneAfter(text, int(n.blocks[n.n-1].end)) {
+	if plus || n.afterPhone(text) || phoneAfter(text, int(n.blocks[n.n-1].end)) {
 		return n.international(text, plus, open)
 	}
 	return span{}
@@ -325,7 +358,7 @@ func fictional(text []byte, b []block) bool {
 
 // phoneAfter reports a label behind the number: "063 966-Fax".
 func phoneAfter(text []byte, i int) bool {
-	if i >= len(text) || text[i] != '-' && text[i] != ' ' {
+	if i+1 >= len(text) || text[i] != '-' && text[i] != ' ' || class[text[i+1]] != isLetter && text[i+1] != '(' {
 		return false
 	}
 	for _, w := range [...]string{"office", "fax", "(fax)", "mobile", "(mobile)", "home", "cell"} {
@@ -336,6 +369,6 @@ func phoneAfter(text []byte, i int) bool {
 	return false
 }
 
-func phoneBefore(text []byte, i int) bool {
-	return before(text, i, 20, "phone", "telephone", "tel", "mobile", "cell", "fax", "desk", "whatsapp", "call", "dial", "reach", "ring")
-}
+func (n *number) afterPhone(text []byte) bool { return n.after(text, 20, phoneWords...) }
+
+var phoneWords = []string{"phone", "telephone", "tel", "mobile", "cell", "fax", "desk", "whatsapp", "call", "dial", "reach", "ring"}

@@ -17,21 +17,24 @@ const (
 	card
 	iban
 	ssn
+	nationalID
 	ipAddress
 	street
 	birthDate
+	wallet
 	secretToken
 	webToken
 	privateKey
 	credentialURL
 	password // after the secrets with a form: of equal spans the first kind wins
 	keyValue
+	document
 	kinds
 )
 
 var kindNames = [kinds]string{
-	"email", "phone", "card", "iban", "ssn", "ip", "street", "birthdate",
-	"secret", "jwt", "pem", "url", "password", "keyvalue",
+	"email", "phone", "card", "iban", "ssn", "national", "ip", "street", "birthdate", "wallet",
+	"secret", "jwt", "pem", "url", "password", "keyvalue", "document",
 }
 
 // digitsOnly reports kinds whose spacing may differ between two mentions.
@@ -47,44 +50,44 @@ type found struct {
 func (s *scratch) detectSign(text []byte, i int) {
 	switch rest := text[i:]; {
 	case rest[0] == '@':
-		s.keep(email, findEmail(text, i))
+		if i > 0 && localByte(text[i-1]) && len(rest) > 1 && wordByte(rest[1]) {
+			s.keep(email, findEmail(text, i))
+		}
 	case rest[0] == '-' && len(rest) > 5 && rest[1] == '-' && rest[5] == 'B':
-		s.keep(privateKey, findPEM(text, i))
+		s.keep(privateKey, findPEM(text, i, s.inErrors))
 	case rest[0] == ':' && len(rest) > 2 && rest[1] == '/' && rest[2] == '/':
 		s.keep(credentialURL, findCredentialURL(text, i))
+	case rest[0] == ':' && i > 3 && hexByte(text[i-1]):
+		s.keep(ipAddress, findIP6(text, i))
 	}
 }
 
-// detectAnnounced proves what words announce ("the password is") and only they.
-func (s *scratch) detectAnnounced(t *table) {
+// announced proves what words announce ("the password is"), which end at after,
+// and only they.
+func (s *scratch) announced(detector string, after int) {
 	text := s.folded.text
-	for _, k := range s.touched {
-		r, h := &t.rules[k], &s.held[k]
-		if r.detector == "" {
-			continue
-		}
-		for _, sp := range h.spans[:h.n] {
-			after := int(s.tokens[sp.end].end)
-			switch r.detector {
-			case kindNames[password]:
-				s.keep(password, findPassword(text, after))
-			case kindNames[keyValue]:
-				s.keep(keyValue, findKeyValue(text, after))
-			case kindNames[birthDate]:
-				// "Born on" tells the life of a public person in words, and copies
-				// a record in digits.
-				s.keep(birthDate, findDate(text, after, !hasPrefixFold(text[after-2:], "on")))
-			}
-		}
+	switch detector {
+	case kindNames[password]:
+		s.keep(password, findPassword(text, after))
+	case kindNames[keyValue]:
+		s.keep(keyValue, findKeyValue(text, after))
+	case kindNames[document]:
+		s.keep(document, findDocument(text, after))
+	case kindNames[birthDate]:
+		// "Born on" tells the life of a public person in words, and copies
+		// a record in digits.
+		s.keep(birthDate, findDate(text, after, !hasPrefixFold(text[after-2:], "on")))
 	}
 }
 
 func (s *scratch) detectNumber(text []byte, i int) {
 	if class[text[i]] == isLetter {
-		s.keep(iban, findIBAN(text, i))
+		if !s.keep(iban, findIBAN(text, i)) {
+			s.keep(nationalID, s.findLettered(text, i))
+		}
 		return
 	}
-	if i > 0 && glued(text[i-1]) {
+	if i > 0 && glued(text, i) && !(s.inErrors && (text[i-1] == '=' || text[i-1] == '/')) {
 		return
 	}
 	// "1 2 3 4" begins nothing: a single digit before another one, as hostile or
@@ -92,9 +95,12 @@ func (s *scratch) detectNumber(text []byte, i int) {
 	if i+3 < len(text) && text[i+1] == ' ' && class[text[i+2]] == isDigit && class[text[i+3]] != isDigit {
 		return
 	}
-	n := readNumber(text, i)
+	n := &s.number
+	n.read(text, i)
 	switch {
-	case s.keep(ipAddress, n.ip(text)), s.keep(card, n.card(text)), s.keep(ssn, n.ssn(text)), s.keep(phone, n.phone(text)):
+	case n.n < 4 && n.digits < 6: // too short for all but a house
+		s.keep(street, findStreet(text, i))
+	case s.keep(ipAddress, n.ip(text)), s.keep(card, n.card(text)), s.keep(ssn, n.ssn(text)), s.keep(nationalID, n.national(text)), s.keep(phone, n.phone(text)):
 	default:
 		s.keep(street, findStreet(text, i))
 	}
@@ -112,15 +118,7 @@ func (s *scratch) keep(k kind, sp span) bool {
 // reportPersonal turns the proven items into findings: of two that overlap the
 // one that starts first, then the longer; none that stands in the prompt.
 func (s *scratch) reportPersonal(t *table, a *quorum.Assessment, prompt string) {
-	slices.SortFunc(s.spans, func(x, y found) int {
-		if x.start != y.start {
-			return int(x.start - y.start)
-		}
-		if x.end != y.end {
-			return int(y.end - x.end)
-		}
-		return int(x.kind) - int(y.kind)
-	})
+	s.sortSpans()
 	s.prompt.read(prompt)
 	var made [kinds]int
 	covered := int32(0)
@@ -130,7 +128,7 @@ func (s *scratch) reportPersonal(t *table, a *quorum.Assessment, prompt string) 
 		}
 		covered = f.end
 		k, ok := t.byDetector[kindNames[f.kind]]
-		if !ok || made[f.kind] == t.rules[k].most || s.prompt.holds(s.folded.text[f.start:f.end], f.kind) {
+		if !ok || made[f.kind] == t.rules[k].most || s.prompt.holds(t, s.folded.text[f.start:f.end], f.kind) {
 			continue
 		}
 		made[f.kind]++
@@ -138,13 +136,31 @@ func (s *scratch) reportPersonal(t *table, a *quorum.Assessment, prompt string) 
 	}
 }
 
+// sortSpans puts the items in order of start, the longer first, then of kind.
+func (s *scratch) sortSpans() {
+	slices.SortFunc(s.spans, func(x, y found) int {
+		if x.start != y.start {
+			return int(x.start - y.start)
+		}
+		if x.end != y.end {
+			return int(y.end - x.end)
+		}
+		return int(x.kind) - int(y.kind)
+	})
+}
+
 // promptFacts is the prompt as it is compared with what a reply tells.
 type promptFacts struct {
 	folded folded
 	digits []byte
+
+	text     string
+	searches int             // through all of it, so far
+	items    map[string]bool // see holds
 }
 
 func (p *promptFacts) read(prompt string) {
+	p.text, p.searches, p.items = prompt, 0, nil
 	p.folded.fold(prompt)
 	p.digits = p.digits[:0]
 	for i, c := range p.folded.text {
@@ -159,28 +175,66 @@ func (p *promptFacts) read(prompt string) {
 // one (a private key) its beginning.
 const longestItem = 256
 
-func (p *promptFacts) holds(item []byte, k kind) bool {
+// mostSought is how many items are looked for in the whole prompt.
+const mostSought = 32
+
+// holds reports whether the prompt has item too, spaced otherwise perhaps.
+//
+// It looks through the prompt, which for thousands of items would be a square of
+// the text: after the first mostSought, only what the prompt shows to be such an
+// item by itself is known, from one look through it.
+func (p *promptFacts) holds(t *table, item []byte, k kind) bool {
 	if len(p.folded.text) == 0 {
 		return false
 	}
 	var buf [longestItem]byte
-	n := 0
+	plain := comparable(buf[:0], item, k)
+	if p.searches == mostSought {
+		if p.items == nil {
+			p.items = itemsOf(t, p.text)
+		}
+		return p.items[string(plain)]
+	}
+	p.searches++
+	if k.digitsOnly() {
+		return bytes.Contains(p.digits, plain)
+	}
+	return bytes.Contains(p.folded.text, plain)
+}
+
+// comparable appends the beginning of item to dst, which has room for it, as two
+// mentions have it in common.
+func comparable(dst, item []byte, k kind) []byte {
 	for _, c := range item {
-		if n == len(buf) {
+		if len(dst) == longestItem {
 			break
 		}
 		if !k.digitsOnly() {
-			buf[n] = lower[c]
-			n++
+			dst = append(dst, lower[c])
 		} else if class[c] == isDigit {
-			buf[n] = c
-			n++
+			dst = append(dst, c)
 		}
 	}
-	if k.digitsOnly() {
-		return bytes.Contains(p.digits, buf[:n])
+	return dst
+}
+
+// itemsOf is what is found in text, as comparable writes it.
+func itemsOf(t *table, text string) map[string]bool {
+	s := newScratch(t)
+	s.detect(t, text)
+	items := make(map[string]bool, len(s.spans))
+	for _, f := range s.spans {
+		var buf [longestItem]byte
+		items[string(comparable(buf[:0], s.folded.text[f.start:f.end], f.kind))] = true
 	}
-	return bytes.Contains(p.folded.text, buf[:n])
+	return items
+}
+
+// detect proves all personal data and secrets of text, into s.spans.
+func (s *scratch) detect(t *table, text string) {
+	s.folded.fold(text)
+	s.tokenise(t, inRedaction)
+	s.matchRules(t, inRedaction)
 }
 
 // findEmail proves the address around the '@' at i.
@@ -226,27 +280,46 @@ func localByte(c byte) bool {
 // madeUpAddress reports addresses that name nobody: reserved or stock domains,
 // stock names, and the mailbox of a role.
 func madeUpAddress(local, domain []byte) bool {
-	for _, name := range [...]string{"example", "yourdomain", "yourcompany", "domain", "company", "email",
-		"test", "website", "mail", "acme", "abc", "xyz", "samplemail", "companyname", "yourwebsite", "placeholder"} {
-		if hasPrefixFold(domain, name) && len(domain) > len(name) && domain[len(name)] == '.' {
+	var buf [64]byte
+	first, _, _ := bytes.Cut(domain, []byte("."))
+	switch string(lowerIn(&buf, first)) {
+	case "example", "yourdomain", "yourcompany", "domain", "company", "email", "test", "website", "mail", "acme", "abc", "xyz",
+		"samplemail", "companyname", "yourwebsite", "placeholder":
+		return len(first) < len(domain)
+	}
+	rest, last := domain, domain
+	if at := bytes.LastIndexByte(domain, '.'); at >= 0 {
+		rest, last = domain[:at], domain[at+1:]
+	}
+	switch string(lowerIn(&buf, last)) {
+	case "example", "test", "invalid", "localhost":
+		return true
+	case "com", "org", "net":
+		if at := bytes.LastIndexByte(rest, '.'); at >= 0 && string(lowerIn(&buf, rest[at+1:])) == "example" {
 			return true
 		}
 	}
-	for _, end := range [...]string{".example", ".test", ".invalid", ".localhost", ".example.com", ".example.org"} {
-		if len(domain) > len(end) && hasPrefixFold(domain[len(domain)-len(end):], end) {
-			return true
-		}
-	}
-	for _, name := range [...]string{"user", "username", "you", "your", "yourname", "name", "info", "support",
-		"contact", "hello", "noreply", "no-reply", "admin", "sales", "help", "press", "media", "feedback", "office",
-		"team", "jobs", "careers", "privacy", "security", "webmaster", "enquiries", "inquiries", "service",
-		"customerservice", "example", "test", "someone", "john.doe", "johndoe", "jane.doe", "janedoe", "git",
-		"your.name", "your.email", "youremail", "email", "me", "foo", "bar", "abc"} {
-		if len(local) == len(name) && hasPrefixFold(local, name) {
-			return true
-		}
+	switch string(lowerIn(&buf, local)) {
+	case "user", "username", "you", "your", "yourname", "name", "info", "support", "contact", "hello", "noreply", "no-reply", "admin",
+		"sales", "help", "press", "media", "feedback", "office", "team", "jobs", "careers", "privacy", "security", "webmaster",
+		"enquiries", "inquiries", "service", "customerservice", "customer.service", "customercare", "postmaster", "abuse", "billing",
+		"newsletter", "reservations", "bookings", "orders", "helpdesk", "donotreply", "do-not-reply",
+		"example", "test", "someone", "john.doe", "johndoe", "jane.doe", "janedoe", "git",
+		"your.name", "your.email", "youremail", "email", "me", "foo", "bar", "abc":
+		return true
 	}
 	return false
+}
+
+// lowerIn is b in lower case, in *buf; nothing where it is longer.
+func lowerIn(buf *[64]byte, b []byte) []byte {
+	if len(b) > len(buf) {
+		return nil
+	}
+	for i, c := range b {
+		buf[i] = lower[c]
+	}
+	return buf[:len(b)]
 }
 
 // hasPrefixFold is bytes.HasPrefix for a lower case ASCII prefix, case ignored.
@@ -262,12 +335,12 @@ func hasPrefixFold(b []byte, prefix string) bool {
 	return true
 }
 
-// before reports whether one of words stands in the few bytes of text that end
+// before reports whether one of words, of letters, stands in the few bytes of text that end
 // at i, back to the end of the line but one: "Phone:\n".
 func before(text []byte, i, reach int, words ...string) bool {
 	near := text[max(0, i-reach):i]
 	for at := range near {
-		if at > 0 && wordByte(near[at-1]) {
+		if class[near[at]] != isLetter || at > 0 && wordByte(near[at-1]) {
 			continue
 		}
 		for _, w := range words {

@@ -1,6 +1,7 @@
 package charter
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -29,6 +30,8 @@ func TestDetectorsProveWhatTheyFind(t *testing.T) {
 		{"an odd issuer without it", "serial 6759649826438453", "privacy.card", ""},
 		{"sixteen equal digits", "card 4444444444444444", "privacy.card", ""},
 		{"a card inside a longer number", "no 45327562796240640000000000", "privacy.card", ""},
+		{"the second of two cards in a row", "4532756279624064 5557140528859648", "privacy.card", "5557140528859648"},
+		{"a card behind a table of digits", "1 22 333 4444 55 6 77 888 4532756279624064", "privacy.card", "4532756279624064"},
 		{"mixed separators", "no 4532-7562 7962-4064", "privacy.card", ""},
 		{"the last number of a range of SSNs", "899-99-9999", "privacy.ssn", "899-99-9999"},
 		{"area 666", "666-12-3456", "privacy.ssn", ""},
@@ -76,11 +79,51 @@ func TestDetectorsProveWhatTheyFind(t *testing.T) {
 	}
 }
 
+func TestPasswordsAsManualsPrintThem(t *testing.T) {
+	for v, want := range map[string]bool{
+		"CorrectHorse9!": true, "P@ssw0rd2024": true, "Tr0ub4dor&3": true, "Summer2024!": true, "MyS3cur3P@ss!": true, "Qwerty123!": true,
+		"vgQoeI&c00fdi": false, "lM4zye*68z6h7": false, "x7$Tq9!bLw2": false, "AqvHNE&PMEN0D": false, "bcdfghjk1!X": false, "": false,
+	} {
+		if got := dictionaryLike([]byte(v)); got != want {
+			t.Errorf("dictionaryLike(%q) = %v", v, got)
+		}
+	}
+}
+
 func TestFindingsOfOneKindAreBounded(t *testing.T) {
 	var a quorum.Assessment
 	New().AssessReply(&a, strings.Repeat("Call 512-594-4600. ", 100), "")
 	if len(a.Findings) != mostSpans {
 		t.Errorf("%d findings, want %d", len(a.Findings), mostSpans)
+	}
+}
+
+func TestThousandsOfItemsCostWhatTheTextCosts(t *testing.T) {
+	var reply, prompt strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&reply, "petra%d@northgatemail.com 512-594-%04d\n", i, i%9000+1000)
+		fmt.Fprintf(&prompt, "512.594.%04d, Petra%d@northgatemail.com\n", i%9000+1000, i)
+	}
+	s := New()
+	var a quorum.Assessment
+	if s.AssessReply(&a, reply.String(), ""); len(a.Findings) != 2*mostSpans {
+		t.Errorf("%d findings, want %d of each kind", len(a.Findings), mostSpans)
+	}
+	if s.AssessReply(&a, reply.String(), prompt.String()); len(a.Findings) != 0 {
+		t.Errorf("findings %v, though all stand in the prompt", a.Findings)
+	}
+	// One that does not is found behind them all.
+	if s.AssessReply(&a, reply.String()+"mateo@northgatemail.com", prompt.String()); len(a.Findings) != 1 {
+		t.Errorf("findings %v, want the one that is not in the prompt", a.Findings)
+	}
+	// The work is counted: the prompt is looked through so often, however many items.
+	w := newScratch(s.table)
+	w.prompt.read(prompt.String())
+	for i := range 1000 {
+		w.prompt.holds(s.table, fmt.Appendf(nil, "petra%d@northgatemail.com", i), email)
+	}
+	if w.prompt.searches != mostSought {
+		t.Errorf("the prompt was looked through %d times, want %d", w.prompt.searches, mostSought)
 	}
 }
 

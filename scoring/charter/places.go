@@ -141,11 +141,11 @@ func streetWord(w []byte) bool {
 	for len(w) > 0 && w[len(w)-1] == '.' {
 		w = w[:len(w)-1]
 	}
-	for _, s := range [...]string{"street", "st", "avenue", "ave", "road", "rd", "lane", "ln", "drive", "dr", "court", "ct",
-		"boulevard", "blvd", "way", "place", "pl", "terrace", "circle", "cir", "parkway", "pkwy", "highway", "hwy"} {
-		if len(w) == len(s) && hasPrefixFold(w, s) {
-			return true
-		}
+	var buf [64]byte
+	switch string(lowerIn(&buf, w)) {
+	case "street", "st", "avenue", "ave", "road", "rd", "lane", "ln", "drive", "dr", "court", "ct", "boulevard", "blvd", "way",
+		"place", "pl", "terrace", "circle", "cir", "parkway", "pkwy", "highway", "hwy":
+		return true
 	}
 	return false
 }

@@ -17,7 +17,11 @@ var secretPrefixes = [...]struct {
 	{"glpat-", 20, 40}, {"xoxb-", 24, 120}, {"xoxp-", 24, 120}, {"xoxa-", 24, 120}, {"xoxr-", 24, 120}, {"xoxs-", 24, 120}, {"xapp-", 24, 140},
 	{"AKIA", 16, 16}, {"ASIA", 16, 16}, {"AIza", 35, 35}, {"GOCSPX-", 24, 40}, {"ya29.", 40, 240},
 	{"npm_", 36, 36}, {"pypi-", 60, 240}, {"hf_", 30, 40}, {"gsk_", 40, 60}, {"xai-", 40, 100}, {"r8_", 36, 44},
-	{"SG.", 60, 75}, {"dop_v1_", 64, 64}, {"shpat_", 32, 32}, {"lin_api_", 32, 48}, {"sq0atp-", 22, 22}, {"sq0csp-", 43, 43},
+	{"SG.", 60, 75}, {"shpat_", 32, 32}, {"lin_api_", 32, 48}, {"sq0atp-", 22, 22}, {"sq0csp-", 43, 43},
+	{"hvs.", 24, 200}, {"dckr_pat_", 24, 40}, {"gldt-", 20, 40}, {"glrt-", 20, 40}, {"shpss_", 32, 32},
+	{"xkeysib-", 64, 90}, {"ntn_", 40, 60}, {"figd_", 36, 60}, {"PMAK-", 50, 70}, {"rubygems_", 48, 48}, {"pul-", 40, 40}, {"NRAK-", 27, 27},
+	{"dapi", 32, 34}, {"sbp_", 40, 40}, {"tskey-", 20, 80}, {"ATATT3", 100, 240}, {"pplx-", 40, 64}, {"nvapi-", 60, 80}, {"glsa_", 32, 48},
+	{"EAAA", 56, 64}, {"dop_v1_", 64, 64}, {"CFPAT-", 40, 48}, {"sntrys_", 60, 240},
 	{"AGE-SECRET-KEY-1", 50, 60}, {"eyJ", 30, 4000},
 }
 
@@ -72,7 +76,7 @@ func (s *scratch) detectSecret(text []byte, i int, prefixes uint64) {
 	}
 	p := &secretPrefixes[k]
 	if p.prefix == "eyJ" {
-		s.keep(webToken, findJWT(text, i))
+		s.keep(webToken, findJWT(text, i, s.inErrors))
 		return
 	}
 	end := i + len(p.prefix)
@@ -132,8 +136,9 @@ func standIn(b []byte) bool {
 }
 
 // findJWT proves three dotted base64url parts of which the first two open a
-// JSON object.
-func findJWT(text []byte, i int) span {
+// JSON object; where texts are cut short, the first and the beginning of the
+// second.
+func findJWT(text []byte, i int, short bool) span {
 	end, parts := i, 0
 	for parts < 3 {
 		start := end
@@ -145,6 +150,9 @@ func findJWT(text []byte, i int) span {
 		}
 		if parts++; parts < 3 {
 			if end >= len(text) || text[end] != '.' {
+				if short && parts == 2 {
+					break
+				}
 				return span{}
 			}
 			end++
@@ -153,8 +161,9 @@ func findJWT(text []byte, i int) span {
 	return span{int32(i), int32(end)}
 }
 
-// findPEM proves a private key block with a body at the dashes at i.
-func findPEM(text []byte, i int) span {
+// findPEM proves a private key block with a body at the dashes at i; where texts
+// are cut short, with the beginning of one.
+func findPEM(text []byte, i int, short bool) span {
 	const reach = 8 << 10
 	near := text[i:min(len(text), i+reach)]
 	if !bytes.HasPrefix(near, []byte("-----BEGIN ")) {
@@ -171,7 +180,11 @@ func findPEM(text []byte, i int) span {
 	if at := bytes.Index(sample, []byte("-----")); at >= 0 {
 		sample = sample[:at]
 	}
-	if len(sample) < 32 || bytes.Contains(sample, []byte("...")) || !random(sample, 16) {
+	least, different := 32, 16
+	if short {
+		least, different = 8, 6
+	}
+	if len(sample) < least || bytes.Contains(sample, []byte("...")) || !random(sample, different) {
 		return span{}
 	}
 	end := bytes.Index(body, []byte("-----END"))
@@ -213,31 +226,41 @@ func findCredentialURL(text []byte, i int) span {
 	if start == i || colon < 0 || at < colon {
 		return span{}
 	}
-	for end > at && (text[end-1] == '.' || text[end-1] == ',') {
+	for end > at && (text[end-1] == '.' || text[end-1] == ',' || text[end-1] == ':' || text[end-1] == ';') {
 		end--
 	}
 	pass := text[colon+1 : at]
-	if len(pass) < 6 || distinct(pass) < 5 || standIn(pass) || dictionaryLike(pass) && distinct(pass) < 10 {
+	if len(pass) < 6 || bytes.ContainsAny(pass, "[]<>{}") || distinct(pass) < 5 || standIn(pass) || dictionaryLike(pass) && distinct(pass) < 10 {
 		return span{}
 	}
 	return span{int32(start), int32(end)}
 }
 
+// farthestValue bounds the signs between the words that announce a value and it.
+const farthestValue = 48
+
 // value is what is assigned at text[i:]: after "is", ':' or '=', without quotes.
 func value(text []byte, i int) (start, end int) {
-	for i < len(text) && (text[i] == ' ' || text[i] == ':' || text[i] == '=' || text[i] == '"' || text[i] == '\'' || text[i] == '`' || text[i] == '*' || text[i] == ']' || text[i] == '\n') {
-		i++
-	}
-	for _, w := range [...]string{"is ", "was "} {
-		if hasPrefixFold(text[i:], w) {
-			return value(text, i+len(w))
+	limit := min(len(text), i+farthestValue)
+	for i < limit {
+		switch text[i] {
+		case ' ', ':', '=', '"', '\'', '`', '*', ']', '\n':
+			i++
+			continue
+		}
+		if hasPrefixFold(text[i:], "is ") {
+			i += len("is ")
+		} else if hasPrefixFold(text[i:], "was ") {
+			i += len("was ")
+		} else {
+			break
 		}
 	}
 	start = i
-	for i < len(text) && i-start < 128 && text[i] > ' ' && text[i] != '"' && text[i] != '\'' && text[i] != '`' && text[i] != ',' {
+	for i < len(text) && i-start < 128 && text[i] > ' ' && text[i] != '"' && text[i] != '\'' && text[i] != '`' && text[i] != ',' && text[i] != '\\' {
 		i++
 	}
-	for i > start && (text[i-1] == '.' || text[i-1] == ')' || text[i-1] == ';' || text[i-1] == '*') {
+	for i > start && (text[i-1] == '.' || text[i-1] == ')' || text[i-1] == ';' || text[i-1] == '*' || text[i-1] == ':' || text[i-1] == ']' || text[i-1] == '}') {
 		i--
 	}
 	return start, i
@@ -277,27 +300,87 @@ func findPassword(text []byte, i int) span {
 }
 
 // dictionaryLike reports passwords built around a word, as manuals print them:
-// six letters in a row, signs read as letters, of one case but for a capital.
+// six letters in a row that can be said, of one case but for a capital, single
+// digits and signs read as letters. Of passwords drawn by chance, 13 signs long,
+// it takes 3 in 100 for such.
 func dictionaryLike(v []byte) bool {
-	row, small := 0, byte(0)
+	row, vowels, open, shut, rare := 0, 0, 0, 0, 0
+	small, was := byte(0), false // the case of the row, and whether a letter came before
 	for _, c := range v {
-		if l := leet[c]; l != 0 && c != '!' {
-			c = l
+		letter := class[c] == isLetter
+		if was && (c < '6' || c > '9') && c != '!' && leet[c] != 0 {
+			c = leet[c]
 		}
-		switch k := c & 0x20; {
-		case class[c] != isLetter:
-			row = 0
-		case row == 0 || row == 1 && small == 0 || k == small:
-			row++
-			small = k
+		was = letter
+		if class[c] != isLetter || row > 1 && c&0x20 != small {
+			row, vowels, open, shut, rare = 0, 0, 0, 0, 0
+		}
+		if class[c] != isLetter {
+			continue
+		}
+		row++
+		small = c & 0x20
+		switch lower[c] {
+		case 'a', 'e', 'i', 'o', 'u', 'y':
+			vowels++
+			open++
+			shut = 0
+		case 'j', 'k', 'q', 'v', 'x', 'z':
+			rare++
+			fallthrough
 		default:
-			row, small = 1, k
+			shut++
+			open = 0
 		}
-		if row >= 6 {
+		if open > 2 || shut > 3 || rare > 1 {
+			row, vowels, open, shut, rare = 0, 0, 0, 0, 0
+		}
+		if row >= 6 && vowels >= 2 {
 			return true
 		}
 	}
 	return false
+}
+
+// findDocument proves the number of a passport, a licence or a patient's file
+// after the words that announce one: six to fifteen signs, capitals and digits,
+// most of them digits, and not such as count up.
+func findDocument(text []byte, i int) span {
+	limit := min(len(text), i+farthestValue)
+	for i < limit && (text[i] == ' ' || text[i] == ':' || text[i] == '#' || text[i] == '=' || text[i] == '*' || text[i] == '"' || text[i] == '.') {
+		i++
+	}
+	for _, w := range [...]string{"number", "no", "nr", "id"} {
+		if hasPrefixFold(text[i:], w) && !wordFollows(text, i+len(w)) {
+			i += len(w)
+			for i < limit && (text[i] == ' ' || text[i] == ':' || text[i] == '#' || text[i] == '.') {
+				i++
+			}
+			break
+		}
+	}
+	start, end := value(text, i)
+	for end > start && (text[end-1] == '!' || text[end-1] == '?') {
+		end--
+	}
+	v := text[start:end]
+	count, run := 0, 0
+	for k, c := range v {
+		switch {
+		case class[c] == isDigit:
+			count++
+			if k > 0 && c == v[k-1]+1 {
+				run++
+			}
+		case c >= 'A' && c <= 'Z' || c == '-':
+		default:
+			return span{}
+		}
+	}
+	if len(v) < 6 || len(v) > 15 || count < 5 || count*2 < len(v) || run >= 4 || distinct(v) < 4 {
+		return span{}
+	}
+	return span{int32(start), int32(end)}
 }
 
 // findKeyValue proves a long random value after the name of a key.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,6 +25,7 @@ type scope uint8
 const (
 	inReply scope = 1 << iota
 	inPrompt
+	inRedaction // what code finds, in any text
 )
 
 // A rule is one entry of the table, compiled. A fact is a rule without
@@ -37,6 +39,7 @@ type rule struct {
 	always   bool   // holds also when negated, or in a refusal
 	needs    []int  // facts that must hold, as rule indices
 	absent   []int  // facts that must not hold
+	matches  uint   // how many patterns it has
 	unless   []int  // patterns that, in the match's sentence, undo it
 	detector string // the code that finds it, for what no word pattern can
 }
@@ -48,6 +51,7 @@ type pattern struct {
 	parts   []part // at least one
 	anchor  int    // the part that is looked for first: the rarest
 	opening bool   // its first word opens the sentence
+	across  int32  // sentences after the first that it may run into
 }
 
 // A part is one place of a pattern: any of some words, after a gap.
@@ -73,7 +77,7 @@ func (id wordID) trait() traits { return 1 << (id & 63) }
 // A wordSet is a set of words; equal sets are shared.
 type wordSet struct {
 	bits   []uint64
-	common bool // holds a word too frequent to be an anchor
+	common int // 1 holds a word too frequent to be an anchor if there is another, 2 one of the few most frequent
 	size   int
 }
 
@@ -90,6 +94,16 @@ func (w *wordSet) has(id wordID) bool {
 	return k < len(w.bits) && w.bits[k]>>(id&63)&1 != 0
 }
 
+// meets reports whether w and u have a word in common.
+func (w *wordSet) meets(u *wordSet) bool {
+	for k := range min(len(w.bits), len(u.bits)) {
+		if w.bits[k]&u.bits[k] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // table is the compiled rule table. It is immutable.
 type table struct {
 	version    string
@@ -102,14 +116,19 @@ type table struct {
 	byDetector map[string]int
 	negation   *wordSet // before a match they undo it
 	verdict    *wordSet // anywhere in its sentence they undo it
+	rhetoric   []int    // patterns in which a word of the two sets undoes nothing
 	refusal    int      // the fact that a reply refuses
 	complies   int      // the fact that it goes on to do it all the same
 }
 
 // wants is the traits of the part, beside the anchor, that fewest sentences have;
-// all traits where the anchor is all there is.
+// all traits where the anchor is all there is, or the part may stand in another
+// sentence.
 func (p *pattern) wants() traits {
 	wants := ^traits(0)
+	if p.across > 0 {
+		return wants
+	}
 	for i := range p.parts {
 		if t := p.parts[i].words.traits(); i != p.anchor && bits.OnesCount64(uint64(t)) < bits.OnesCount64(uint64(wants)) {
 			wants = t
@@ -129,6 +148,8 @@ type parser struct {
 	shared map[string]*wordSet // by sorted member ids
 	wants  map[int][2][]string // rule index to names of facts: needs, absent
 	rule   *rule
+	// misspelt are the words that are also known by their misspellings.
+	misspelt []string
 }
 
 // parseTable reads and compiles a rule table; its form is described at the head
@@ -181,6 +202,12 @@ func (p *parser) line(verb string, args []string) (err error) {
 		return p.options(args[1:])
 	case "rule":
 		return p.head(args)
+	case "rhetoric":
+		return p.frame(args)
+	case "misspelt":
+		words, err := p.expand(args)
+		p.misspelt = append(p.misspelt, words...)
+		return err
 	}
 	if p.rule == nil {
 		return fmt.Errorf("%s before any rule", verb)
@@ -190,6 +217,7 @@ func (p *parser) line(verb string, args []string) (err error) {
 		p.rule.Why = strings.Join(args, " ")
 	case "detect":
 		p.rule.detector = args[0]
+		p.rule.scope |= inRedaction
 		p.byDetector[args[0]] = len(p.rules) - 1
 	case "match":
 		err = p.pattern(args, len(p.rules)-1)
@@ -248,6 +276,24 @@ func (p *parser) head(args []string) error {
 	return p.options(args[3:])
 }
 
+// frame reads a pattern of rhetoric. It is looked for at the word it excuses.
+func (p *parser) frame(args []string) error {
+	if err := p.pattern(args, -1); err != nil {
+		return err
+	}
+	k := len(p.patterns) - 1
+	pt := &p.patterns[k]
+	undoing := p.set(append(p.named["negation"], p.named["verdict"]...))
+	for i := range pt.parts {
+		if pt.parts[i].words.meets(undoing) {
+			pt.anchor = i
+			p.rhetoric = append(p.rhetoric, k)
+			return nil
+		}
+	}
+	return errors.New("rhetoric without a part of negation or verdict")
+}
+
 func (p *parser) options(args []string) error {
 	for i := 0; i < len(args); i++ {
 		switch args[i] {
@@ -278,17 +324,27 @@ func (p *parser) options(args []string) error {
 	return nil
 }
 
-// pattern compiles "word a|b ~N @set # ^": see rules.txt.
+// mostAcross bounds how many sentence ends a pattern may run over.
+const mostAcross = 3
+
+// pattern compiles "word a|b ~N @set # ^ /N": see rules.txt.
 func (p *parser) pattern(args []string, of int) error {
 	pt := pattern{rule: of}
 	gap, span := 0, 0
 	for i, a := range args {
 		switch {
 		case a == "^":
-			if i != 0 {
+			if len(pt.parts) != 0 {
 				return errors.New("^ is not at the front")
 			}
 			pt.opening = true
+			continue
+		case a[0] == '/':
+			n, err := strconv.Atoi(a[1:])
+			if err != nil || n < 1 || n > mostAcross || i != 0 {
+				return fmt.Errorf("%q is not at the front, or not 1 to %d", a, mostAcross)
+			}
+			pt.across = int32(n)
 			continue
 		case a[0] == '~':
 			n, err := strconv.Atoi(a[1:])
@@ -312,17 +368,14 @@ func (p *parser) pattern(args []string, of int) error {
 	}
 	for i := range pt.parts {
 		a, b := pt.parts[i].words, pt.parts[pt.anchor].words
-		if b.common && !a.common || a.common == b.common && a.size < b.size {
+		if a.common < b.common || a.common == b.common && a.size < b.size {
 			pt.anchor = i
 		}
 	}
 	if of >= 0 {
 		r := &p.rules[of]
-		for i := range p.patterns {
-			if p.patterns[i].rule == of {
-				pt.bit++
-			}
-		}
+		pt.bit = r.matches
+		r.matches++
 		if pt.bit >= bits.UintSize && r.least > 1 {
 			return errors.New("more than 64 patterns to count")
 		}
@@ -435,10 +488,11 @@ func (p *parser) set(words []string) *wordSet {
 	if known, ok := p.shared[key]; ok {
 		return known
 	}
-	common := p.named["common"]
-	for _, w := range words {
-		for _, c := range common {
-			s.common = s.common || w == c
+	for level, name := range []string{"common", "commonest"} {
+		for _, c := range p.named[name] {
+			if slices.Contains(words, c) {
+				s.common = level + 1
+			}
 		}
 	}
 	p.shared[key] = &s
@@ -479,6 +533,14 @@ func (p *parser) finish() error {
 	}
 	p.refusal, p.complies = p.facts["refusal"], p.facts["complies"]
 	p.negation, p.verdict = p.set(p.named["negation"]), p.set(p.named["verdict"])
+	for _, w := range p.misspelt {
+		// A word that no pattern has is left alone.
+		if id, ok := p.ids[w]; ok {
+			for _, spelt := range slipsOf(w) {
+				p.vocabulary.slips = append(p.vocabulary.slips, slip{spelt, id})
+			}
+		}
+	}
 	p.vocabulary.seal()
 	p.anchored = make([][]anchored, len(p.vocabulary.words))
 	for i := range p.patterns {
@@ -487,8 +549,9 @@ func (p *parser) finish() error {
 			continue
 		}
 		words, wants := pt.parts[pt.anchor].words, pt.wants()
-		for id := range p.anchored {
-			if words.has(wordID(id)) {
+		for k, b := range words.bits {
+			for ; b != 0; b &= b - 1 {
+				id := k<<6 + bits.TrailingZeros64(b)
 				p.anchored[id] = append(p.anchored[id], anchored{wants, int32(i)})
 			}
 		}

@@ -10,9 +10,11 @@ import (
 
 const smallTable = `version t
 set common the to
-set negation not
+set negation not isn't
 set verdict wrong
 set fruit apple+ pear+
+rhetoric ^ isn't it
+misspelt apple orange
 fact refusal
 match i refuse
 fact complies
@@ -42,6 +44,12 @@ func TestTableRefusesWhatItCannotRead(t *testing.T) {
 		{"an upper case word", "rule a.b 1 0.04\nmatch Apple", "lower case"},
 		{"an empty alternative", "rule a.b 1 0.04\nmatch a||b", "empty word"},
 		{"^ within", "rule a.b 1 0.04\nmatch a ^ b", "front"},
+		{"/ within", "rule a.b 1 0.04\nmatch a /1 b", "front"},
+		{"/ over too many sentences", "rule a.b 1 0.04\nmatch /9 a b", "front, or not"},
+		{"/ without a number", "rule a.b 1 0.04\nmatch /x a b", "front, or not"},
+		{"rhetoric that excuses nothing", "rhetoric why on earth", "negation or verdict"},
+		{"rhetoric of an unknown set", "rhetoric not @veg", "no set"},
+		{"a misspelt word in upper case", "misspelt Apple", "lower case"},
 		{"a set without words", "set empty", "without words"},
 		{"a line of one word", "needs", "without anything"},
 	} {
@@ -74,6 +82,18 @@ func TestPatterns(t *testing.T) {
 		{"the opening of a sentence", "match ^ eat", "Stop. Eat it."},
 		{"two gaps, the first found too early", "match eat ~2 apple ~1 now", "eat apple apple pie now"},
 		{"across a soft line break", "match eat apple", "eat\napple"},
+		{"over the end of a sentence", "match /1 eat ~3 apple", "Eat. An apple."},
+		{"over two ends", "match /2 eat ~3 apple", "Eat. Now! An apple."},
+		{"the opening of a sentence, and over its end", "match /1 ^ eat ~3 apple", "Stop. Eat. An apple."},
+		{"the end before the rarest word", "match /1 eat ~3 apple now", "Eat. An apple now."},
+		{"a negation that is only asked", "match apple", "Isn't it an apple?"},
+		{"a word without an inner vowel", "match orange", "An ornge a day."},
+		{"a word with two letters changed about", "match apple", "An appel a day."},
+		{"letters spelled apart", "match apple", "An a p p l e a day."},
+		{"letters with signs between", "match apple", "an A-P-P-L-E"},
+		{"an article before letters spelled apart", "match an|a ~1 pear+", "This is a p e a r."},
+		{"what follows letters spelled apart", "match apple pie", "a p p l e pie"},
+		{"two words spelled apart", "match apple ~2 pear+", "a p p l e, p e a r"},
 		{"two of a list", "each apple+ pear+\nmatch plum", "apples and a plum"},
 		{"a fact that holds", "match apple\nneeds steps", "First an apple, then rest."},
 	} {
@@ -87,6 +107,17 @@ func TestPatterns(t *testing.T) {
 		{"a gap too wide", "match eat ~2 apple", "eat a big red apple"},
 		{"another order", "match eat apple", "apple eat"},
 		{"across sentences", "match eat ~3 apple", "Eat. An apple."},
+		{"over more ends than it may", "match /1 eat ~3 apple", "Eat. Now! An apple."},
+		{"over more ends, the rarest word in the middle", "match /1 eat ~3 orange ~3 the", "Eat. An orange. The end."},
+		{"negated in the first of its sentences", "match /1 eat ~3 apple", "Not to eat. An apple."},
+		{"undone in the last of its sentences", "match /1 eat ~3 apple\nunless red", "Eat. An apple, red and round."},
+		{"a negation that is no question", "match apple", "There isn't it or an apple."},
+		{"a word without its first letter", "match apple", "A pple a day."},
+		{"a misspelling that is a word of the table", "match apple\nunless appel", "An appel a day."},
+		{"a word not listed as misspelt", "match banana", "A bannaa a day."},
+		{"two letters apart", "match ab", "a b"},
+		{"letters apart by more than one sign", "match apple", "a  p  p  l  e"},
+		{"letters of two sentences", "match apple", "a p p. l e"},
 		{"not the opening", "match ^ eat", "Do eat it."},
 		{"negated before", "match apple", "It is not an apple."},
 		{"condemned after", "match apple", "An apple is wrong."},

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
+	"unicode/utf8"
 )
 
 // A token is one word or number of the folded text.
@@ -31,7 +32,7 @@ var (
 	// lower is ASCII lower case, everything else as it is.
 	lower = lowered()
 	// leet is the letter that a digit or sign stands for in a word, or 0.
-	leet = [256]byte{'0': 'o', '1': 'i', '3': 'e', '4': 'a', '5': 's', '7': 't', '@': 'a', '$': 's', '!': 'i'}
+	leet = [256]byte{'0': 'o', '1': 'i', '3': 'e', '4': 'a', '5': 's', '6': 'g', '7': 't', '8': 'b', '9': 'g', '@': 'a', '$': 's', '!': 'i'}
 )
 
 func classes() (t [256]uint8) {
@@ -62,14 +63,18 @@ func lowered() (t [256]byte) {
 
 func wordByte(c byte) bool { return class[c] == isLetter || class[c] == isDigit }
 
-// tokenise cuts the folded text into s.tokens and looks each up; in a reply it
-// also has personal data and secrets proved where their first bytes stand. One
+// tokenise cuts the folded text into s.tokens and looks each up; but for prompts
+// it also has personal data and secrets proved where their first bytes stand. One
 // pass.
 func (s *scratch) tokenise(t *table, in scope) {
-	text, reply := s.folded.text, in == inReply
+	text, reply := s.folded.text, in != inPrompt
 	s.tokens = slices.Grow(s.tokens[:0], len(text)/4)
 	s.sentences = append(s.sentences[:0], 0)
+	s.number.n, s.number.word = 0, -1<<20
+	s.inErrors = in == inRedaction
+	padded := text[:len(text)+8]
 	sentence, fresh := int32(0), true // fresh: nothing in this sentence yet
+	spelling := false                 // the word before stood letter by letter
 	var buf [longestWord + 8]byte
 	for i := 0; i < len(text); {
 		c := text[i]
@@ -90,7 +95,42 @@ func (s *scratch) tokenise(t *table, in scope) {
 			if reply && (c == '@' || c == '-' || c == ':') {
 				s.detectSign(text, i)
 			}
-			i++
+			if c != '$' && c != '@' || !inner(text, i, i) {
+				i++
+				continue
+			}
+		default:
+			// One letter or digit, of which lists have many and hostile texts only.
+			if next := padded[i+1]; class[next] != isOther && class[next] != isStop || next == '!' || c >= utf8.RuneSelf {
+				break
+			}
+			tok := token{start: int32(i), sentence: sentence, word: t.vocabulary.single[c]}
+			if class[c] == isDigit {
+				if reply {
+					s.detectNumber(text, i)
+				}
+				i++
+			} else if n := spelled(padded, i, &buf); n > 2 || n == 2 && spelling {
+				lead, tail, word := t.apart(buf[:min(n, len(buf))])
+				if lead > 0 { // a word of its own: "a p e a r"
+					tok.end = tok.start + 1
+					s.add(tok)
+					s.sentences[sentence] |= tok.word.trait()
+					tok.start += 2
+				}
+				tok.word = word
+				spelling = true
+				i += 2*(n-tail) - 1
+			} else {
+				i++
+			}
+			tok.end = int32(i)
+			if class[c] == isLetter {
+				s.number.word = i
+			}
+			s.add(tok)
+			s.sentences[sentence] |= tok.word.trait()
+			fresh = false
 			continue
 		}
 		start, digits, joins := i, 0, 0
@@ -122,12 +162,18 @@ func (s *scratch) tokenise(t *table, in scope) {
 			i++
 		}
 		n := i - start
+		if digits < n {
+			s.number.word = i
+		}
 		if reply {
 			if prefixes := secretPrefixesAt(text, start); prefixes != 0 {
 				s.detectSecret(text, start, prefixes)
 			}
 			if digits > 0 {
 				s.detectNumber(text, start)
+				if n >= shortestWallet && n <= longestWallet {
+					s.detectWallet(text, start, i)
+				}
 			}
 		}
 		tok := token{start: int32(start), end: int32(i), sentence: sentence}
@@ -135,7 +181,7 @@ func (s *scratch) tokenise(t *table, in scope) {
 		case n > longestWord:
 		case digits == n:
 			tok.word = numberWord
-		case digits == 0 && joins == 0:
+		default:
 			k := key{binary.LittleEndian.Uint64(buf[:])}
 			if n > 8 {
 				k[1] = binary.LittleEndian.Uint64(buf[8:])
@@ -143,13 +189,64 @@ func (s *scratch) tokenise(t *table, in scope) {
 					k[2] = binary.LittleEndian.Uint64(buf[16:])
 				}
 			}
-			tok.word = t.vocabulary.find(&k)
-		default:
-			tok.word = t.findFolded(buf[:n])
+			if tok.word = t.vocabulary.find(&k); tok.word == unknownWord && digits+joins > 0 {
+				tok.word = t.findFolded(buf[:n])
+			}
 		}
-		s.tokens = append(s.tokens, tok)
+		s.add(tok)
 		s.sentences[sentence] |= tok.word.trait()
-		fresh = false
+		fresh, spelling = false, false
+	}
+}
+
+// add appends tok. There are at most half as many words as bytes: a text that
+// has more than the usual quarter is given room for all at once.
+func (s *scratch) add(tok token) {
+	if len(s.tokens) == cap(s.tokens) {
+		s.tokens = slices.Grow(s.tokens, max(16, len(s.folded.text)/2-len(s.tokens)))
+	}
+	s.tokens = append(s.tokens, tok)
+}
+
+// apart looks up the word that letters which stand apart spell, all of them or, if
+// that is none, without the first or the last, which may be a word by itself: how
+// many are left out at either end.
+func (t *table) apart(letters []byte) (lead, tail int, word wordID) {
+	if len(letters) > longestWord {
+		return 0, 0, unknownWord
+	}
+	for _, cut := range [...][2]int{{0, 0}, {1, 0}, {0, 1}, {1, 1}} {
+		if left := len(letters) - cut[0] - cut[1]; left < fewestApart && cut != [2]int{} {
+			break
+		}
+		if word = t.vocabulary.lookup(letters[cut[0] : len(letters)-cut[1]]); word != unknownWord {
+			return cut[0], cut[1], word
+		}
+	}
+	return 0, 0, unknownWord
+}
+
+// fewestApart is from how many letters on a part of a row may be a word spelled
+// apart: two are more often a name and an article.
+const fewestApart = 3
+
+// spelled counts the letters that stand apart, with the same sign between any
+// two, from text[i] on, as in "k i l l" or "k-i-l-l", and puts the first
+// longestWord of them into *buf. Behind the text there are zeros.
+func spelled(text []byte, i int, buf *[longestWord + 8]byte) (n int) {
+	sep := text[i+1]
+	if sep != ' ' && sep != '.' && sep != '-' && sep != '_' && sep != '*' {
+		return 1
+	}
+	for {
+		if n < longestWord {
+			buf[n] = lower[text[i]]
+		}
+		n++
+		if c := text[i+1 : i+4]; c[0] != sep || !(c[1]|0x20 >= 'a' && c[1]|0x20 <= 'z' || c[1] == '\'') || wordByte(c[2]) {
+			return n
+		}
+		i += 2
 	}
 }
 
@@ -168,15 +265,33 @@ func sorts(eight uint64) (word, letter, digit uint64) {
 	return letter | digit | eight&tops, letter, digit
 }
 
-// inner reports whether text[i], no letter or digit, is an inner part of the
-// word that began at start: an apostrophe, or a sign that stands for a letter.
+// inner reports whether text[i], no letter or digit, belongs to the word that
+// began at start: an apostrophe inside it, or a sign that stands for a letter;
+// a dollar and an at sign also as its first or last letter.
 func inner(text []byte, start, i int) bool {
-	if i == start || i+1 == len(text) || class[text[i+1]] != isLetter {
-		return false
-	}
 	switch text[i] {
-	case '\'', '@', '$', '!':
-		return wordByte(text[i-1])
+	case '\'':
+		return i > start && i+1 < len(text) && class[text[i+1]] == isLetter && wordByte(text[i-1])
+	case '!':
+		return i > start && letterSoon(text, i)
+	case '@', '$':
+		// An amount of money is none: "$5", "US$500", "5$".
+		return letterSoon(text, i) || i > start && class[text[start]] != isDigit && (i+1 == len(text) || class[text[i+1]] != isDigit)
+	}
+	return false
+}
+
+// letterSoon reports a letter behind text[i], with at most two digits or signs
+// between.
+func letterSoon(text []byte, i int) bool {
+	for k := i + 1; k < len(text) && k < i+4; k++ {
+		switch class[text[k]] {
+		case isLetter:
+			return true
+		case isDigit, isJoin:
+		default:
+			return false
+		}
 	}
 	return false
 }
@@ -194,17 +309,21 @@ func endsSentence(text []byte, i int) bool {
 	return !wordByte(next)
 }
 
-// findFolded looks up a word with digits, signs or an apostrophe: as it
-// stands, without a possessive 's, then with digits and signs read as letters.
+// findFolded looks up a word with digits, signs or an apostrophe that is not known
+// as it stands: without a possessive 's, then with digits and signs read as
+// letters, then without signs at its ends.
 func (t *table) findFolded(w []byte) wordID {
 	if n := len(w); n > 2 && w[n-2] == '\'' && w[n-1] == 's' {
 		w = w[:n-2]
+		if id := t.vocabulary.lookup(w); id != unknownWord {
+			return id
+		}
 	}
-	if id := t.vocabulary.lookup(w); id != unknownWord || len(w) < 3 {
-		return id
+	if len(w) < 3 {
+		return unknownWord
 	}
 	var as [longestWord]byte
-	letters, ones := 0, false
+	letters, ones, signs := 0, false, false
 	for i, c := range w {
 		switch {
 		case class[c] == isLetter:
@@ -213,6 +332,7 @@ func (t *table) findFolded(w []byte) wordID {
 		case leet[c] != 0:
 			as[i] = leet[c]
 			ones = ones || c == '1' || c == '!'
+			signs = signs || class[c] == isJoin
 		default:
 			return unknownWord
 		}
@@ -220,14 +340,27 @@ func (t *table) findFolded(w []byte) wordID {
 	if letters == 0 {
 		return unknownWord
 	}
-	id := t.vocabulary.lookup(as[:len(w)])
-	if id != unknownWord || !ones {
-		return id
+	id := t.vocabulary.lookupIn(&as)
+	if id == unknownWord && ones {
+		// 1 and ! stand for i, and for l, in one word for both.
+		for i, c := range w {
+			if c == '1' || c == '!' || as[i] == 'l' || as[i] == 'i' {
+				as[i] = '1'
+			}
+		}
+		id = t.vocabulary.strokes.lookup(&as)
 	}
-	for i, c := range w { // 1 and ! stand for i, and for l
-		if c == '1' || c == '!' {
-			as[i] = 'l'
+	if id == unknownWord && signs {
+		from, to := 0, len(w)
+		for to > 0 && class[w[to-1]] == isJoin {
+			to--
+		}
+		for from < to && class[w[from]] == isJoin {
+			from++
+		}
+		if to-from < len(w) {
+			return t.vocabulary.lookup(w[from:to])
 		}
 	}
-	return t.vocabulary.lookup(as[:len(w)])
+	return id
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -125,7 +126,8 @@ func Read(r io.Reader) ([]Item, error) {
 	var items []Item
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLine)
-	for n := 1; lines.Scan(); n++ {
+	n := 1
+	for ; lines.Scan(); n++ {
 		line := bytes.TrimSpace(lines.Bytes())
 		if len(line) == 0 {
 			continue
@@ -140,7 +142,7 @@ func Read(r io.Reader) ([]Item, error) {
 		items = append(items, it)
 	}
 	if err := lines.Err(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("line %d: %w", n, err)
 	}
 	return items, nil
 }
@@ -155,6 +157,14 @@ func (it *Item) check() error {
 		return fmt.Errorf("clause %d: want 0 to 7", it.Clause)
 	case (it.Label == Pair) != (it.Worse != ""):
 		return errors.New("worse goes with pairs, and only with them")
+	}
+	if len(it.Spans) > 0 {
+		characters := utf8.RuneCountInString(it.Text)
+		for _, s := range it.Spans {
+			if s.End > characters {
+				return fmt.Errorf("span %d to %d in a text of %d characters", s.Start, s.End, characters)
+			}
+		}
 	}
 	return nil
 }

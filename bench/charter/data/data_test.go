@@ -26,6 +26,7 @@ func TestReadRefuses(t *testing.T) {
 		{"a clause out of range", `{"source":"a","label":"ok","clause":8}`, "clause"},
 		{"a pair without a worse text", `{"source":"a","label":"pair"}`, "worse"},
 		{"a span that ends before it starts", `{"source":"a","label":"ok","spans":[[3,3,"X"]]}`, "span"},
+		{"a span beyond the text, in characters", `{"source":"a","label":"ok","text":"é","spans":[[0,2,"X"]]}`, "text of 1 characters"},
 		{"a span of two", `{"source":"a","label":"ok","spans":[[3,4]]}`, "span"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
