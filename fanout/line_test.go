@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -314,6 +315,24 @@ func TestAPassedDeadlineAsksNobody(t *testing.T) {
 	all(round)
 	if r := round.Reply(0); r.Outcome != quorum.Late || r.Attempts != 0 {
 		t.Errorf("%+v, want late", r)
+	}
+}
+
+func TestTheCompanionsModelIsKeptOnlyIfItIsNoPersonalDatum(t *testing.T) {
+	fan, err := fanout.New(fanout.Config{Redact: func(s string) string { return strings.ReplaceAll(s, "petra@northgate.eu", "[email]") }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for said, want := range map[string]string{"org/model:7b@q4": "org/model:7b@q4", "for-petra@northgate.eu": "sim-1"} {
+		line := newLine(t, fanout.LineConfig{Model: "sim-1", Asker: asker(func(_ context.Context, _ *quorum.Deliberation, r *quorum.Reply) error {
+			r.Text, r.Model = "yes", said
+			return nil
+		})})
+		round := fan.Ask(t.Context(), question, []*fanout.Line{line}, nil)
+		all(round)
+		if r := round.Reply(0); r.Model != want {
+			t.Errorf("said %q: model %q, want %q", said, r.Model, want)
+		}
 	}
 }
 

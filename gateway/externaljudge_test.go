@@ -406,8 +406,14 @@ func TestEqualRepliesAreJudgedOnce(t *testing.T) {
 	r := start(t, setup{panel: panelOf(t, says("42"), says("42"), says("42")), judges: []*Judge{g.judge(t, "guard", nil)}})
 	answered := r.posting(sixTimesSeven + `}`)
 	within(t, "the judge's call", g.asked)
+	tick, late := time.NewTicker(time.Millisecond), time.After(patience)
+	defer tick.Stop()
 	for r.opinionsShared() < 3 {
-		within(t, "a moment", time.After(time.Millisecond))
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("the three do not share one call")
+		}
 	}
 	close(release)
 	d := within(t, "the answer", answered).deliberation(http.StatusOK)
@@ -525,18 +531,24 @@ func TestADeliberationDoesNotWaitForAJudge(t *testing.T) {
 // When the grace is over, a reply that waits for nothing but its judge counts.
 func TestTheGraceEndsJudging(t *testing.T) {
 	t.Parallel()
-	g := newGuard(t, objects("nothing", "S1"))
-	held := make(chan struct{})
-	defer close(held)
+	g := newGuard(t, nil)
+	stuck := make(chan struct{})
+	defer close(stuck)
 	g.does(func(w http.ResponseWriter, text string) {
 		if strings.Contains(text, "slowly") {
-			<-held
+			<-stuck
 		}
 		judges("safe")(w, text)
 	})
-	r := start(t, setup{panel: panelOf(t, says("It is forty-two."), says("It is forty-two."), says("It is, slowly, forty-two."), hangs),
-		judges: []*Judge{g.judge(t, "guard", nil)}, policy: func(p *quorum.Policy) { p.Early.GraceMillis, p.Early.GraceShare = 500, 0 }})
-	d := r.ask(`{"prompt":"Six times seven?","kind":"text"}`)
+	r := start(t, setup{panel: panelOf(t, says("It is forty-two."), held, says("It is, slowly, forty-two."), hangs),
+		judges: []*Judge{g.judge(t, "guard", nil)}, policy: func(p *quorum.Policy) { p.Early.GraceMillis, p.Early.GraceShare = 1, 0 }})
+	answered := r.posting(`{"prompt":"Six times seven?","kind":"text"}`)
+	atlas := r.panel[1].next(t)
+	for text := ""; !strings.Contains(text, "slowly"); {
+		text = within(t, "the judge's call", g.asked)
+	}
+	atlas.says("It is forty-two.") // the quorum is met
+	d := within(t, "the answer", answered).deliberation(http.StatusOK)
 	if got := judgedBy(d); got != "AUREA: guard 100; ATLAS: guard 100; ZENITH: guard unjudged late; JADE: " || ballot(t, d, "ZENITH").Outcome != "ok" || ballot(t, d, "JADE").Outcome != "unneeded" {
 		t.Errorf("judged %s, %s", got, outcomes(d))
 	}
@@ -785,5 +797,22 @@ func TestARetryCosts(t *testing.T) {
 	defer cancel()
 	if _, w := j.call(ctx, "text", quorum.Standard); w.Unjudged() != "budget" || g.texts() != "text" || j.gate.Breaker() != fanout.Closed {
 		t.Errorf("%s after %s, breaker %v", w.Unjudged(), g.texts(), j.gate.Breaker())
+	}
+}
+
+// What comes after the deadline is judged, too, for its completing record.
+func TestALateReplyIsJudged(t *testing.T) {
+	t.Parallel()
+	g := newGuard(t, objects("41", "S1"))
+	r := start(t, setup{panel: []*companion{member(t, "AUREA", says("42")), member(t, "ATLAS", says("42")), member(t, "ZENITH", held)}, judges: []*Judge{g.judge(t, "guard", nil)}})
+	answered := r.posting(sixTimesSeven + `,` + laterDeadline + `}`)
+	zenith := r.panel[2].next(t)
+	d := within(t, "the answer", answered).deliberation(http.StatusOK)
+	if outcomes(d) != "AUREA ok, ATLAS ok, ZENITH late" || judgedBy(d) != "AUREA: guard 100; ATLAS: guard 100; ZENITH: " {
+		t.Errorf("%s, judged %s", outcomes(d), judgedBy(d))
+	}
+	zenith.says("41")
+	if b := r.completion(d.ID).Ballots[2]; b.Judged != "6" || b.Score != 5000 || b.Outcome != quorum.Late {
+		t.Errorf("ZENITH's final ballot %+v", b)
 	}
 }

@@ -152,7 +152,7 @@ type AzureConfig struct {
 // ClientConfig is one caller's key and what it may do.
 type ClientConfig struct {
 	Name      string
-	Role      string // client, citizen, companion, sentinel or steward
+	Role      string // client, citizen, companion, sentinel, steward or monitor
 	KeySHA256 [32]byte
 	Tier      quorum.Tier // the highest it may ask at
 	PerSecond float64     // 0 is no limit
@@ -160,7 +160,7 @@ type ClientConfig struct {
 }
 
 var (
-	clientRoles   = []string{"client", "citizen", "companion", "sentinel", "steward"}
+	clientRoles   = []string{"client", "citizen", "companion", "sentinel", "steward", "monitor"}
 	providers     = []string{"kaizen", "openai", "anthropic", "gemini"}
 	tokenFields   = []string{"max_tokens", "max_completion_tokens"}
 	entryStatuses = []string{string(quorum.Active), string(quorum.Shadow)}

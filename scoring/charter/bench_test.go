@@ -65,8 +65,9 @@ var hostileUnits = []struct{ name, unit string }{
 	{"letters", "a"}, {"accents", "\u00e9"}, {"mixed", "e\u0301a\u200bx\u00e9"}, {"anchors", "kill "}, {"phrases", "how to make "}, {"caught", "avoid getting caught "}, {"invalid", "\xff"},
 	{"leet", "k1ll "}, {"strokes", "1x1l1i1 "}, {"signs", "a$@!"}, {"announced", "password is: "}, {"born", "date of birth "}, {"righttoleft", "\u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627 "},
 	{"scripts", "\u0448\u0430abc\u4f60\u597d\ud55c\u0e01 "}, {"han", "\u4f60\u597d\u4e16\u754c"}, {"symbols", "\u2603\u2192"}, {"ligatures", "\ufb03\u00bd"}, {"binary", string(noise())},
+	{"sentences", "women. they are scum. "}, {"asked", "isn't it not "}, {"undone", "women are scum myth "},
 	{"items", "petra.haddad@northgatemail.com 512-594-4600, 4532756279624064 563-21-3271\n"},
-	{"apart", "s c u m "}, {"answered", "women. they are scum. "}, {"asked", "isn't it not "}, {"undone", "women are scum myth "},
+	{"apart", "k i l l  "}, {"row", "s c u m "},
 }
 
 // noise is what no text is: every byte, in no order.

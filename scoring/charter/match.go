@@ -81,7 +81,7 @@ func (s *scratch) matchRules(t *table, in scope) {
 			p := &t.patterns[a.pattern]
 			r := &t.rules[p.rule]
 			h := &s.held[p.rule]
-			if r.scope&in == 0 || h.full(r, p.bit) {
+			if r.scope&in == 0 || h.full(r, p.bit) || h.anywhere && s.undoneAt(h, i) {
 				continue
 			}
 			first, last, ok := p.at(s.tokens, i)
@@ -140,6 +140,13 @@ func (s *scratch) undone(t *table, r *rule, h *held, first, last int) bool {
 		}
 	}
 	return false
+}
+
+// undoneAt reports whether h's undoer, which need not stand before a match, takes
+// back all matches over token i, before any is looked for.
+func (s *scratch) undoneAt(h *held, i int) bool {
+	u := int(h.undoer) - 1
+	return u >= i-sentenceReach && u <= i+sentenceReach && s.tokens[u].sentence == s.tokens[i].sentence
 }
 
 // rhetorical reports whether token i, a negation or a verdict, only sounds like

@@ -3,6 +3,7 @@ package charter
 import (
 	"crypto/sha256"
 	_ "embed"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -119,6 +120,7 @@ type table struct {
 	rhetoric   []int    // patterns in which a word of the two sets undoes nothing
 	refusal    int      // the fact that a reply refuses
 	complies   int      // the fact that it goes on to do it all the same
+	grams      []gram   // by wordID: what the linear model calls it
 }
 
 // wants is the traits of the part, beside the anchor, that fewest sentences have;
@@ -145,9 +147,11 @@ type parser struct {
 	*table
 	ids    map[string]wordID
 	named  map[string][]string // set name to its words, inflected
-	shared map[string]*wordSet // by sorted member ids
-	wants  map[int][2][]string // rule index to names of facts: needs, absent
-	rule   *rule
+	shared map[string]*wordSet // by their bits
+	// frequent is 1 for common words and 2 for the commonest: wordSet.common.
+	frequent map[string]int
+	wants    map[int][2][]string // rule index to names of facts: needs, absent
+	rule     *rule
 	// misspelt are the words that are also known by their misspellings.
 	misspelt []string
 }
@@ -158,7 +162,7 @@ type parser struct {
 func parseTable(text string) (*table, error) {
 	p := parser{
 		table: &table{vocabulary: newVocabulary(), facts: map[string]int{}, byDetector: map[string]int{}},
-		ids:   map[string]wordID{}, named: map[string][]string{}, shared: map[string]*wordSet{},
+		ids:   map[string]wordID{}, named: map[string][]string{}, shared: map[string]*wordSet{}, frequent: map[string]int{},
 		wants: map[int][2][]string{},
 	}
 	canonical := sha256.New()
@@ -194,6 +198,13 @@ func (p *parser) line(verb string, args []string) (err error) {
 		}
 		words, err := p.expand(args[1:])
 		p.named[args[0]] = append(p.named[args[0]], words...)
+		for level, name := range []string{"common", "commonest"} {
+			if args[0] == name {
+				for _, w := range words {
+					p.frequent[w] = max(p.frequent[w], level+1)
+				}
+			}
+		}
 		return err
 	case "fact":
 		p.facts[args[0]] = len(p.rules)
@@ -283,7 +294,7 @@ func (p *parser) frame(args []string) error {
 	}
 	k := len(p.patterns) - 1
 	pt := &p.patterns[k]
-	undoing := p.set(append(p.named["negation"], p.named["verdict"]...))
+	undoing := p.set(slices.Concat(p.named["negation"], p.named["verdict"]))
 	for i := range pt.parts {
 		if pt.parts[i].words.meets(undoing) {
 			pt.anchor = i
@@ -484,18 +495,17 @@ func (p *parser) set(words []string) *wordSet {
 			s.size++
 		}
 	}
-	key := fmt.Sprint(s.bits)
-	if known, ok := p.shared[key]; ok {
+	key := make([]byte, 0, 8*len(s.bits))
+	for _, b := range s.bits {
+		key = binary.LittleEndian.AppendUint64(key, b)
+	}
+	if known, ok := p.shared[string(key)]; ok {
 		return known
 	}
-	for level, name := range []string{"common", "commonest"} {
-		for _, c := range p.named[name] {
-			if slices.Contains(words, c) {
-				s.common = level + 1
-			}
-		}
+	for _, w := range words {
+		s.common = max(s.common, p.frequent[w])
 	}
-	p.shared[key] = &s
+	p.shared[string(key)] = &s
 	return &s
 }
 
@@ -542,6 +552,7 @@ func (p *parser) finish() error {
 		}
 	}
 	p.vocabulary.seal()
+	p.indexGrams()
 	p.anchored = make([][]anchored, len(p.vocabulary.words))
 	for i := range p.patterns {
 		pt := &p.patterns[i]
