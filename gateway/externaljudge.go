@@ -130,10 +130,13 @@ const (
 )
 
 // unjudgedReason is what a failure is called in the record. What was not waited for
-// was not there in time.
+// was not there in time; of a status the record does not say which.
 func unjudgedReason(c fanout.Class) string {
-	if c == fanout.ClassUnneeded {
+	switch c {
+	case fanout.ClassUnneeded:
 		return reasonLate
+	case fanout.ClassBadRequest:
+		return fanout.ClassStatus.String()
 	}
 	return c.String()
 }

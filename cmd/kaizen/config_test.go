@@ -459,7 +459,8 @@ func TestSecretIsNeverShown(t *testing.T) {
 }
 
 func FuzzConfig(f *testing.F) {
-	for _, s := range []string{"", example, companionEntry("weight: 1"), clientEntry("role: steward"), witnessEntry("url: https://w.example.com"), "a: &b [*b]", "key: {env: X}\n---\n", "limits: {deadline: 5s}"} {
+	for _, s := range []string{"", example, companionEntry("weight: 1"), clientEntry("role: steward"), witnessEntry("url: https://w.example.com"), companionEntry("oauth: {tokenURL: 'https://id.example.com', clientID: me, clientSecret: {env: OPENAI_API_KEY}, scopes: [a]}"),
+		companionEntry("provider: anthropic\n    without: [seed]\n    stream: false\n    maxTokens: 5"), companionEntry("azure: {apiVersion: '1', deployment: d}"), "a: &b [*b]", "key: {env: X}\n---\n", "limits: {deadline: 5s}"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {

@@ -39,6 +39,7 @@ type JudgeConfig struct {
 	Model     string
 	Companion quorum.CompanionID // whose own it is; "" for everyone's
 	Key       Secret
+	KeyFile   string // as a companion's
 	Timeout   time.Duration
 	InFlight  int
 
@@ -108,6 +109,7 @@ func (r *resolver) judge(doc *fileJudge, path string, c *Config) JudgeConfig {
 		Model:     r.text(doc.Model, path+".model", ""),
 		Companion: quorum.CompanionID(r.text(doc.Companion, path+".companion", "")),
 		Key:       r.secret(&doc.Key, path+".key"),
+		KeyFile:   doc.Key.path(),
 		Timeout:   r.duration(doc.Timeout, path+".timeout", defaultJudgeTimeout),
 		InFlight:  r.count(doc.InFlight, path+".inFlight", 1, maxCount, defaultJudgeInFlight),
 		Evidence:  int32(r.count(doc.Evidence, path+".evidence", -maxJudgeEvidence, maxJudgeEvidence, defaultJudgeEvidence)),
