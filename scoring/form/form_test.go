@@ -118,6 +118,26 @@ func TestSchemasRefused(t *testing.T) {
 	}
 }
 
+// Many tools are no more than so much work together.
+func TestToolsTogether(t *testing.T) {
+	large := []byte(`{"enum":[` + strings.Repeat("1,", 1500) + `1]}`)
+	tools := func(n int, strict bool) (list []quorum.Tool) {
+		for i := range n {
+			list = append(list, quorum.Tool{Name: fmt.Sprintf("t%d", i), Parameters: large, Strict: strict})
+		}
+		return list
+	}
+	for _, tt := range []struct {
+		n, wrong int
+		strict   bool
+	}{{5, -1, true}, {20, 5, true}, {128, -1, false}} {
+		_, err := New(&quorum.Generation{Tools: tools(tt.n, tt.strict)})
+		if p, ok := err.(*Problem); ok != (tt.wrong >= 0) || ok && p.Tool != tt.wrong {
+			t.Errorf("%d tools: %v", tt.n, err)
+		}
+	}
+}
+
 // A schema of a few lines can ask for more steps than there is time for. It gets
 // those of the budget, and then accepts nothing.
 func TestStepsAreBounded(t *testing.T) {

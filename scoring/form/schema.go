@@ -14,15 +14,17 @@ import (
 
 // Bounds of a schema, and of what holding replies to it may cost.
 const (
-	maxSchemaBytes = 64 << 10
-	maxSchemaParts = 2048    // JSON values in it: to compile goes with their square
-	maxPatterns    = 8192    // the steps that all its patterns have, repetitions counted out
-	maxDigits      = 128     // of a number, its exponent counted out
-	maxSteps       = 300_000 // about half a second, where all is used
+	maxSchemaBytes  = 64 << 10
+	maxSchemaParts  = 2048    // JSON values in it: to compile goes with their square
+	maxRequestParts = 6144    // of all schemas together; beyond that, only what replies are held to is read, and 2,048 more at most
+	maxPatterns     = 8192    // the steps that all its patterns have, repetitions counted out
+	maxDigits       = 128     // of a number, its exponent counted out
+	maxSteps        = 300_000 // about half a second, where all is used
 )
 
 var (
 	errSchemaSize  = errors.New("is too large: at most 64 KiB and 2,048 values, 64 deep")
+	errTogether    = errors.New("is too large, together with the others: at most 8,192 values")
 	errSchema      = errors.New("is no valid JSON Schema, or refers to what is not in it")
 	errSchemaKinds = errors.New("uses $dynamicRef or $recursiveRef, which are not supported here")
 	errNumber      = errors.New("has a number that is too large or too fine")
@@ -31,7 +33,10 @@ var (
 // A budget is how many steps all the validating of one request may still take: a
 // step for each part of a schema that is held against a part of a reply, and for
 // each that is looked at on the way.
-type budget struct{ left atomic.Int64 }
+type budget struct {
+	left  atomic.Int64
+	parts int // that its schemas have had so far, together
+}
 
 func newBudget() *budget {
 	b := new(budget)
@@ -146,6 +151,9 @@ func compile(raw []byte, steps *budget) (*schema, error) {
 	parts := 0
 	if err := look(doc, &parts); err != nil {
 		return nil, err
+	}
+	if steps.parts += parts; steps.parts > maxRequestParts+maxSchemaParts {
+		return nil, errTogether
 	}
 	c := jsonschema.NewCompiler()
 	c.UseLoader(nothing{})
