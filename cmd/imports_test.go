@@ -45,9 +45,12 @@ var rules = []rule{
 	{"fanout", "quorum", rate + " " + otel},
 	{"fanout/upstream", "", fasthttp + " " + tracing},
 	{"fanout/kaizen", "quorum fanout/upstream", json}, // adapters never import each other
-	{"fanout/openai", "quorum fanout/upstream", json},
-	{"fanout/anthropic", "quorum fanout/upstream", json},
-	{"fanout/gemini", "quorum fanout/upstream", json},
+	{"fanout/dialect", "quorum fanout/upstream", json},
+	{"fanout/dialect/recorded", "quorum fanout/upstream", ""}, // for the adapters' tests
+	{"fanout/openai", "quorum fanout/upstream fanout/dialect", json},
+	{"fanout/anthropic", "quorum fanout/upstream fanout/dialect", json},
+	{"fanout/gemini", "quorum fanout/upstream fanout/dialect", json},
+	{"fanout/oauth", "fanout/upstream", "golang.org/x/oauth2"},
 	{"fanout/judge", "quorum fanout/upstream", json},
 
 	{"scoring", "quorum scoring/charter scoring/answer scoring/form", otel},

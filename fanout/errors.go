@@ -21,6 +21,7 @@ const (
 	ClassUnneeded                 // still out when the verdict was fixed
 	ClassRefused                  // it declined, or 401 or 403
 	ClassRateLimited              // its own limit, 429
+	ClassBadRequest               // it would not take this request: 400, 413, 422, or too few tokens allowed for an answer
 	ClassStatus                   // any other status that is no answer
 	ClassConnection               // not reached, or closed before the first byte
 	ClassTruncated                // closed in the middle of the reply
@@ -31,7 +32,7 @@ const (
 	classes
 )
 
-var classNames = [classes]string{"", "late", "busy", "broken", "unneeded", "refused", "rate_limited", "status",
+var classNames = [classes]string{"", "late", "busy", "broken", "unneeded", "refused", "rate_limited", "bad_request", "status",
 	"connection", "truncated", "too_large", "content_type", "malformed", "internal"}
 
 func (c Class) String() string { return classNames[c] }

@@ -124,6 +124,9 @@ func isStale(e *AskError) bool {
 
 // meaning is what the end of a call says about the companion, for the breaker.
 // A call that we gave up early says nothing; a companion that refuses is alive.
+// So is one that would not take a request: were that a failure, one client with a
+// schema or a token limit that a model cannot do with would have its breaker
+// opened for all.
 func meaning(e *AskError) result {
 	if e == nil {
 		return succeeded
@@ -131,7 +134,7 @@ func meaning(e *AskError) result {
 	switch e.Class {
 	case ClassRefused:
 		return succeeded
-	case ClassBusy, ClassUnneeded, ClassBroken:
+	case ClassBusy, ClassUnneeded, ClassBroken, ClassBadRequest:
 		return neutral
 	}
 	return failed

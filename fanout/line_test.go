@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/kaizen-os/deliberation/fanout"
+	"github.com/kaizen-os/deliberation/fanout/upstream"
 	"github.com/kaizen-os/deliberation/quorum"
 )
 
@@ -175,6 +177,7 @@ func TestWhatCountsAgainstACompanion(t *testing.T) {
 		{"an unknown error", errors.New("what"), fanout.Open},
 		{"its own rate limit", &fanout.AskError{Class: fanout.ClassRateLimited, Reason: "http 429"}, fanout.Open},
 		{"a refusal", &fanout.AskError{Class: fanout.ClassRefused, Reason: "the model declined"}, fanout.Closed},
+		{"a request that it would not take", &upstream.Error{Class: upstream.BadRequest, Reason: "http 400"}, fanout.Closed},
 		{"our being busy", &fanout.AskError{Class: fanout.ClassBusy, Reason: "no room"}, fanout.Closed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -312,6 +315,24 @@ func TestAPassedDeadlineAsksNobody(t *testing.T) {
 	all(round)
 	if r := round.Reply(0); r.Outcome != quorum.Late || r.Attempts != 0 {
 		t.Errorf("%+v, want late", r)
+	}
+}
+
+func TestTheCompanionsModelIsKeptOnlyIfItIsNoPersonalDatum(t *testing.T) {
+	fan, err := fanout.New(fanout.Config{Redact: func(s string) string { return strings.ReplaceAll(s, "petra@northgate.eu", "[email]") }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for said, want := range map[string]string{"org/model:7b@q4": "org/model:7b@q4", "for-petra@northgate.eu": "sim-1"} {
+		line := newLine(t, fanout.LineConfig{Model: "sim-1", Asker: asker(func(_ context.Context, _ *quorum.Deliberation, r *quorum.Reply) error {
+			r.Text, r.Model = "yes", said
+			return nil
+		})})
+		round := fan.Ask(t.Context(), question, []*fanout.Line{line}, nil)
+		all(round)
+		if r := round.Reply(0); r.Model != want {
+			t.Errorf("said %q: model %q, want %q", said, r.Model, want)
+		}
 	}
 }
 

@@ -36,6 +36,7 @@ type aftermath struct {
 type shadowRound struct {
 	round   *fanout.Round
 	sheet   *scoring.Sheet
+	judging *judging
 	members []*quorum.Companion
 }
 
@@ -49,7 +50,7 @@ func (g *Gateway) askShadows(ctx context.Context, s *sitting) *shadowRound {
 	sheet.Hold(s.form)
 	judging := g.newJudging(ctx, s.jury, s.d, false)
 	round := g.fan.Ask(context.WithoutCancel(ctx), s.d, s.panel.shadowLines, g.reading(ctx, sheet, judging))
-	return &shadowRound{round, sheet, s.panel.shadowMembers}
+	return &shadowRound{round, sheet, judging, s.panel.shadowMembers}
 }
 
 func newAftermath(g *Gateway, s *sitting, shadows *shadowRound) *aftermath {

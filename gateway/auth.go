@@ -26,6 +26,7 @@ const (
 	RoleCompanion Role = "companion"
 	RoleSentinel  Role = "sentinel"
 	RoleSteward   Role = "steward"
+	RoleMonitor   Role = "monitor" // reads the admin listener's metrics, and nothing else
 )
 
 // A Client is one holder of a key.
@@ -81,6 +82,9 @@ func newCallers(clients []Client, steward [32]byte, before *callers) *callers {
 // who tells which client sent the request.
 func (c *callers) who(ctx *fasthttp.RequestCtx) (*caller, error) {
 	if k := c.byKeyOf(&ctx.Request.Header); k != nil {
+		if k.Role == RoleMonitor {
+			return nil, refuse(wire.Forbidden, "this key reads the metrics, on the admin listener, and nothing else")
+		}
 		return k, nil
 	}
 	if c.local != nil {

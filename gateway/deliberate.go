@@ -169,6 +169,7 @@ func (g *Gateway) refusePrompt(ctx context.Context, a *asking, prompt *quorum.As
 func (g *Gateway) cut(s *sitting, end heard, shadows *shadowRound) *aftermath {
 	if end == heardGone && shadows != nil {
 		shadows.round.Cancel() // nobody is asked on behalf of a client that has left
+		shadows.judging.stop()
 		shadows = nil
 	}
 	m := newAftermath(g, s, shadows)

@@ -35,17 +35,17 @@ type guard struct {
 	seen []string
 }
 
-// A verdict answers one call of a guard.
-type verdict = func(w http.ResponseWriter, text string)
+// A ruling answers one call of a guard.
+type ruling = func(w http.ResponseWriter, text string)
 
-func judges(content string) verdict {
+func judges(content string) ruling {
 	return func(w http.ResponseWriter, _ string) {
 		fmt.Fprintf(w, `{"choices":[{"message":{"content":%q},"finish_reason":"stop"}],"usage":{"prompt_tokens":200,"completion_tokens":3}}`, content)
 	}
 }
 
 // objects says unsafe where a text has the word.
-func objects(word, codes string) verdict {
+func objects(word, codes string) ruling {
 	return func(w http.ResponseWriter, text string) {
 		if strings.Contains(text, word) {
 			judges("unsafe\n"+codes)(w, text)
@@ -55,7 +55,7 @@ func objects(word, codes string) verdict {
 	}
 }
 
-func answers(status int, headers ...string) verdict {
+func answers(status int, headers ...string) ruling {
 	return func(w http.ResponseWriter, _ string) {
 		for i := 0; i < len(headers); i += 2 {
 			w.Header().Set(headers[i], headers[i+1])
@@ -65,9 +65,9 @@ func answers(status int, headers ...string) verdict {
 }
 
 // neverSays holds every call until the gateway hangs up.
-var neverSays verdict
+var neverSays ruling
 
-func newGuard(t testing.TB, says verdict) *guard {
+func newGuard(t testing.TB, says ruling) *guard {
 	t.Helper()
 	g := &guard{asked: make(chan string, 64), end: make(chan struct{}), says: says}
 	server := httptest.NewServer(http.HandlerFunc(g.serve))
@@ -111,7 +111,7 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (g *guard) does(says verdict) {
+func (g *guard) does(says ruling) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.says = says
@@ -306,7 +306,7 @@ func TestAJudgeThatFailsIsNoPass(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
-		says   verdict
+		says   ruling
 		reason string
 	}{
 		{"a wrong key", answers(401), "refused"},
@@ -405,8 +405,14 @@ func TestEqualRepliesAreJudgedOnce(t *testing.T) {
 	r := start(t, setup{panel: panelOf(t, says("42"), says("42"), says("42")), judges: []*Judge{g.judge(t, "guard", nil)}})
 	answered := r.posting(sixTimesSeven + `}`)
 	within(t, "the judge's call", g.asked)
+	tick, late := time.NewTicker(time.Millisecond), time.After(patience)
+	defer tick.Stop()
 	for r.opinionsShared() < 3 {
-		within(t, "a moment", time.After(time.Millisecond))
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("the three do not share one call")
+		}
 	}
 	close(release)
 	d := within(t, "the answer", answered).deliberation(http.StatusOK)
@@ -524,18 +530,24 @@ func TestADeliberationDoesNotWaitForAJudge(t *testing.T) {
 // When the grace is over, a reply that waits for nothing but its judge counts.
 func TestTheGraceEndsJudging(t *testing.T) {
 	t.Parallel()
-	g := newGuard(t, objects("nothing", "S1"))
-	held := make(chan struct{})
-	defer close(held)
+	g := newGuard(t, nil)
+	stuck := make(chan struct{})
+	defer close(stuck)
 	g.does(func(w http.ResponseWriter, text string) {
 		if strings.Contains(text, "slowly") {
-			<-held
+			<-stuck
 		}
 		judges("safe")(w, text)
 	})
-	r := start(t, setup{panel: panelOf(t, says("It is forty-two."), says("It is forty-two."), says("It is, slowly, forty-two."), hangs),
-		judges: []*Judge{g.judge(t, "guard", nil)}, policy: func(p *quorum.Policy) { p.Early.GraceMillis, p.Early.GraceShare = 500, 0 }})
-	d := r.ask(`{"prompt":"Six times seven?","kind":"text"}`)
+	r := start(t, setup{panel: panelOf(t, says("It is forty-two."), held, says("It is, slowly, forty-two."), hangs),
+		judges: []*Judge{g.judge(t, "guard", nil)}, policy: func(p *quorum.Policy) { p.Early.GraceMillis, p.Early.GraceShare = 1, 0 }})
+	answered := r.posting(`{"prompt":"Six times seven?","kind":"text"}`)
+	atlas := r.panel[1].next(t)
+	for text := ""; !strings.Contains(text, "slowly"); {
+		text = within(t, "the judge's call", g.asked)
+	}
+	atlas.says("It is forty-two.") // the quorum is met
+	d := within(t, "the answer", answered).deliberation(http.StatusOK)
 	if got := judgedBy(d); got != "AUREA: guard 100; ATLAS: guard 100; ZENITH: guard unjudged late; JADE: " || ballot(t, d, "ZENITH").Outcome != "ok" || ballot(t, d, "JADE").Outcome != "unneeded" {
 		t.Errorf("judged %s, %s", got, outcomes(d))
 	}
@@ -784,5 +796,22 @@ func TestARetryCosts(t *testing.T) {
 	defer cancel()
 	if _, w := j.call(ctx, "text", quorum.Standard); w.Unjudged() != "budget" || g.texts() != "text" || j.gate.Breaker() != fanout.Closed {
 		t.Errorf("%s after %s, breaker %v", w.Unjudged(), g.texts(), j.gate.Breaker())
+	}
+}
+
+// What comes after the deadline is judged, too, for its completing record.
+func TestALateReplyIsJudged(t *testing.T) {
+	t.Parallel()
+	g := newGuard(t, objects("41", "S1"))
+	r := start(t, setup{panel: []*companion{member(t, "AUREA", says("42")), member(t, "ATLAS", says("42")), member(t, "ZENITH", held)}, judges: []*Judge{g.judge(t, "guard", nil)}})
+	answered := r.posting(sixTimesSeven + `,` + laterDeadline + `}`)
+	zenith := r.panel[2].next(t)
+	d := within(t, "the answer", answered).deliberation(http.StatusOK)
+	if outcomes(d) != "AUREA ok, ATLAS ok, ZENITH late" || judgedBy(d) != "AUREA: guard 100; ATLAS: guard 100; ZENITH: " {
+		t.Errorf("%s, judged %s", outcomes(d), judgedBy(d))
+	}
+	zenith.says("41")
+	if b := r.completion(d.ID).Ballots[2]; b.Judged != "6" || b.Score != 5000 || b.Outcome != quorum.Late {
+		t.Errorf("ZENITH's final ballot %+v", b)
 	}
 }

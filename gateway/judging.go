@@ -22,10 +22,9 @@ type judging struct {
 	jury *jury
 	d    *quorum.Deliberation
 
-	mu    sync.Mutex   // guards what follows
-	until time.Time    // after which nobody is asked; zero: each judge has its own time
-	begun map[int]bool // seats whose replies are in and have met a judge
-
+	mu    sync.Mutex      // guards what follows
+	until time.Time       // after which nobody is asked; zero: each judge has its own time
+	begun map[int]bool    // seats whose replies are in and have met a judge
 	ended context.Context // done when nobody waits for judges any more
 	end   context.CancelFunc
 }
@@ -52,7 +51,9 @@ func (g *Gateway) newJudging(ctx context.Context, j *jury, d *quorum.Deliberatio
 // stop gives up whatever is being judged, now and from now on.
 func (r *judging) stop() {
 	if r != nil {
+		r.mu.Lock()
 		r.end()
+		r.mu.Unlock()
 	}
 }
 
@@ -63,6 +64,9 @@ func (r *judging) linger() {
 	}
 	r.mu.Lock()
 	r.until = time.Time{}
+	if r.ended.Err() != nil {
+		r.ended, r.end = context.WithCancel(context.Background())
+	}
 	r.mu.Unlock()
 }
 
@@ -109,8 +113,8 @@ func (r *judging) reply(ctx context.Context, sheet *scoring.Sheet, seat int, rep
 // trace it is part of, and ends when judging does, or the gateway.
 func (r *judging) enter(ctx context.Context, seat int) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stops := []func() bool{context.AfterFunc(r.ended, cancel), context.AfterFunc(r.g.judgesEnd, cancel)}
 	r.mu.Lock()
+	stops := []func() bool{context.AfterFunc(r.ended, cancel), context.AfterFunc(r.g.judgesEnd, cancel)}
 	r.begun[seat] = true
 	if !r.until.IsZero() {
 		if left := time.Until(r.until); left > 0 {
@@ -128,10 +132,14 @@ func (r *judging) enter(ctx context.Context, seat int) (context.Context, func())
 	}
 }
 
+// gatherTime bounds how long a cut waits for calls that it has just cancelled, which
+// is until they notice.
+const gatherTime = time.Second
+
 // gather gives up what is still being judged in round, and takes the seats that
 // have waited for nothing else: their replies have come, and count unjudged. in
-// tells which have been taken before.
-func (r *judging) gather(ctx context.Context, round *fanout.Round, in func(seat int) bool, take func(seat int)) {
+// tells which have been taken before. It comes before a cut, which would lose them.
+func (r *judging) gather(round *fanout.Round, in func(seat int) bool, take func(seat int)) {
 	if r == nil {
 		return
 	}
@@ -149,7 +157,7 @@ func (r *judging) gather(ctx context.Context, round *fanout.Round, in func(seat 
 	if waiting == 0 {
 		return
 	}
-	over := time.NewTimer(judgeReserve)
+	over := time.NewTimer(gatherTime)
 	defer over.Stop()
 	for waiting > 0 {
 		select {
@@ -161,8 +169,6 @@ func (r *judging) gather(ctx context.Context, round *fanout.Round, in func(seat 
 				waiting--
 			}
 		case <-over.C:
-			return
-		case <-ctx.Done():
 			return
 		}
 	}

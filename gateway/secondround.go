@@ -123,12 +123,18 @@ func (r *again) listen(ctx context.Context, begun time.Time) {
 				graceOver = over.C
 			}
 		case <-graceOver:
-			r.judging.gather(ctx, r.round, func(i int) bool { return r.ballots[i].Outcome != quorum.Unneeded }, r.cast)
+			r.gather()
 			return
 		case <-ctx.Done():
+			r.gather()
 			return
 		}
 	}
+}
+
+// gather takes the replies that only external judges have kept from arriving.
+func (r *again) gather() {
+	r.judging.gather(r.round, func(i int) bool { return r.ballots[i].Outcome != quorum.Unneeded }, r.cast)
 }
 
 // cast fills in what one reply says.

@@ -70,10 +70,11 @@ func (s *sitting) listen(ctx context.Context) heard {
 				defer over.Stop()
 			}
 		case <-graceOver:
-			s.judging.gather(ctx, s.round, func(seat int) bool { return s.in[seat] }, s.take)
+			s.gather()
 			s.waited = time.Since(s.begun)
 			return heardEnough
 		case <-ctx.Done():
+			s.gather()
 			s.waited = time.Since(s.begun)
 			if s.left = context.Cause(ctx) == errLeft; s.left {
 				return heardGone
@@ -81,6 +82,14 @@ func (s *sitting) listen(ctx context.Context) heard {
 			return heardDeadline
 		}
 	}
+}
+
+// gather takes the replies that only external judges have kept from arriving.
+func (s *sitting) gather() {
+	s.judging.gather(s.round, func(seat int) bool { return s.in[seat] }, func(seat int) {
+		s.take(seat)
+		s.watch.ballot(s, seat)
+	})
 }
 
 // grace is how long those still out have, once the quorum is met so long after

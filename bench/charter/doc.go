@@ -12,7 +12,8 @@
 // source stands recall at 1 % false positives on the benign replies of other
 // sources, by a rank that may be finer than the score; the same on replies without
 // the wording of templates ([Stripped]); and the same by a rank that learned from
-// no item of the source ([LeaveOut]).
+// no item of the source ([LeaveOut]). What a scorer learned from is scored, for all of
+// this, by one that did not see the item's group (Config.Unseen).
 //
 // Personal data counts by span. Labels are in characters, findings in bytes, and
 // both are compared in bytes. A finding answers a label when it is of its family

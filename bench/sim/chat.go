@@ -16,6 +16,9 @@ type chatRequest struct {
 	Model    string    `json:"model"`
 	Messages []message `json:"messages"`
 	Stream   bool      `json:"stream"`
+	Options  struct {
+		Usage bool `json:"include_usage"`
+	} `json:"stream_options"`
 }
 
 type chatReply struct {
@@ -47,10 +50,10 @@ type chatUsage struct {
 
 // decodeChat reads a chat completion request. This dialect has no kinds: they
 // are known by what a system message asks for, as a model would.
-func decodeChat(body []byte) (ask *Ask, stream bool, err error) {
-	var request chatRequest
-	if err := json.Unmarshal(body, &request); err != nil {
-		return nil, false, err
+func decodeChat(body []byte) (ask *Ask, request *chatRequest, err error) {
+	request = new(chatRequest)
+	if err := json.Unmarshal(body, request); err != nil {
+		return nil, nil, err
 	}
 	ask = &Ask{Prompt: lastUser("", request.Messages)}
 	for _, m := range request.Messages {
@@ -58,7 +61,7 @@ func decodeChat(body []byte) (ask *Ask, stream bool, err error) {
 			ask.instruct(m.Content)
 		}
 	}
-	return ask, request.Stream, nil
+	return ask, request, nil
 }
 
 // instruct reads from a system message which kind of answer is wanted.
@@ -99,7 +102,7 @@ type ballot struct {
 }
 
 func (s *server) chat(ctx *fasthttp.RequestCtx, n int64) {
-	ask, stream, err := decodeChat(ctx.PostBody())
+	ask, request, err := decodeChat(ctx.PostBody())
 	if err != nil {
 		fail(ctx, fasthttp.StatusBadRequest, "malformed request")
 		return
@@ -110,8 +113,8 @@ func (s *server) chat(ctx *fasthttp.RequestCtx, n int64) {
 	}
 	switch {
 	case !ok:
-	case stream:
-		s.streamed(ctx, reply)
+	case request.Stream:
+		s.streamed(ctx, reply, request.Options.Usage)
 	default:
 		answer(ctx, fasthttp.StatusOK, completion(reply))
 	}
@@ -122,14 +125,17 @@ func completion(reply Reply) chatReply {
 	return chatReply{
 		ID: "chatcmpl-simulated", Object: "chat.completion", Model: reply.Model,
 		Choices: []chatChoice{{Message: &chatMessage{"assistant", reply.Text}, FinishReason: &finished}},
-		Usage: &chatUsage{
-			reply.Usage.InputTokens, reply.Usage.OutputTokens, reply.Usage.InputTokens + reply.Usage.OutputTokens,
-		},
+		Usage:   used(reply),
 	}
 }
 
-// streamed sends reply as server-sent events, a few words each.
-func (s *server) streamed(ctx *fasthttp.RequestCtx, reply Reply) {
+func used(reply Reply) *chatUsage {
+	return &chatUsage{reply.Usage.InputTokens, reply.Usage.OutputTokens, reply.Usage.InputTokens + reply.Usage.OutputTokens}
+}
+
+// streamed sends reply as server-sent events, a few words each, and what it took
+// if that is asked for.
+func (s *server) streamed(ctx *fasthttp.RequestCtx, reply Reply, usage bool) {
 	ctx.SetContentType("text/event-stream")
 	ctx.SetBodyStreamWriter(func(w *bufio.Writer) {
 		chunk := chatReply{ID: "chatcmpl-simulated", Object: "chat.completion.chunk", Model: reply.Model}
@@ -151,7 +157,13 @@ func (s *server) streamed(ctx *fasthttp.RequestCtx, reply Reply) {
 			rest = rest[end:]
 		}
 		finished := "stop"
-		if send(chatMessage{}, &finished) {
+		if !send(chatMessage{}, &finished) {
+			return
+		}
+		if usage {
+			chunk.Choices, chunk.Usage = nil, used(reply)
+		}
+		if !usage || event(w, chunk) {
 			// Nothing is left to do when the client has gone.
 			_, _ = w.WriteString("data: [DONE]\n\n")
 		}

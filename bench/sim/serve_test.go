@@ -179,6 +179,29 @@ func TestChatCompletions(t *testing.T) {
 	}
 }
 
+func TestAStreamTellsWhatItTookWhenAsked(t *testing.T) {
+	_, urls := start(t, Companion{ID: "A", Model: "m", Skill: 1})
+	for options, want := range map[string]bool{``: false, `,"stream_options":{"include_usage":true}`: true} {
+		res, err := http.Post(urls[0]+"/v1/chat/completions", "application/json", strings.NewReader(`{"stream":true`+options+`,"messages":[{"role":"user","content":"How?"}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		events := strings.Split(strings.TrimSpace(string(body)), "\n\n")
+		var last chatReply
+		if err := json.Unmarshal([]byte(strings.TrimPrefix(events[len(events)-2], "data: ")), &last); err != nil || events[len(events)-1] != "data: [DONE]" {
+			t.Fatalf("%v: %q", err, events)
+		}
+		if got := last.Usage != nil && last.Usage.Total > 0 && len(last.Choices) == 0; got != want {
+			t.Errorf("with %q the last piece is %+v", options, last)
+		}
+	}
+}
+
 func TestFixedReplies(t *testing.T) {
 	_, urls := start(t, Companion{ID: "A", Model: "m", Fixed: 600}, Companion{ID: "B", Model: "m", Fixed: 2048})
 	for i, size := range []int{600, 2048} {

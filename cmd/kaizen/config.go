@@ -17,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/token"
 
+	"github.com/kaizen-os/deliberation/fanout/dialect"
 	"github.com/kaizen-os/deliberation/quorum"
 	coderun "github.com/kaizen-os/deliberation/scoring/run"
 	"github.com/kaizen-os/deliberation/store/witness"
@@ -118,17 +119,40 @@ type CompanionConfig struct {
 	quorum.Companion
 	Endpoint       string // URL of its API
 	Key            Secret // empty when it needs none
-	MaxTokensField string // openai: which of the two names its server knows; "" leaves the bound out
+	KeyFile        string // where the key was read, and is read again when that changes; "" if it was elsewhere
+	OAuth          OAuthConfig
+	MaxTokensField string        // openai: which of the two names its server knows; "" leaves the bound out
+	MaxTokens      int           // of a reply; 0 is as much as is usual
+	Stream         bool          // replies are asked for in pieces
+	Without        dialect.Lacks // settings that the model does not take
+	Azure          AzureConfig
 	PerSecond      float64
 	Burst          int
 	InFlight       int
 	Deadline       time.Duration
 }
 
+// OAuthConfig says where a companion's access tokens come from; without a TokenURL
+// it has a key, or none.
+type OAuthConfig struct {
+	TokenURL   string
+	ClientID   string
+	Secret     Secret
+	SecretFile string // as KeyFile
+	Scopes     string // separated by spaces, as they are sent
+}
+
+// AzureConfig is what reaching a model by its deployment at Azure takes; without
+// an APIVersion it is reached as everywhere else.
+type AzureConfig struct {
+	APIVersion string
+	Deployment string
+}
+
 // ClientConfig is one caller's key and what it may do.
 type ClientConfig struct {
 	Name      string
-	Role      string // client, citizen, companion, sentinel or steward
+	Role      string // client, citizen, companion, sentinel, steward or monitor
 	KeySHA256 [32]byte
 	Tier      quorum.Tier // the highest it may ask at
 	PerSecond float64     // 0 is no limit
@@ -136,9 +160,8 @@ type ClientConfig struct {
 }
 
 var (
-	clientRoles   = []string{"client", "citizen", "companion", "sentinel", "steward"}
-	providers     = []string{"kaizen", "openai"}
-	nextProviders = []string{"anthropic", "gemini"} // known, in a later release
+	clientRoles   = []string{"client", "citizen", "companion", "sentinel", "steward", "monitor"}
+	providers     = []string{"kaizen", "openai", "anthropic", "gemini"}
 	tokenFields   = []string{"max_tokens", "max_completion_tokens"}
 	entryStatuses = []string{string(quorum.Active), string(quorum.Shadow)}
 )
@@ -255,17 +278,22 @@ type fileWitness struct {
 }
 
 type fileCompanion struct {
-	ID             leaf      `yaml:"id"`
-	Provider       leaf      `yaml:"provider"`
-	Endpoint       leaf      `yaml:"endpoint"`
-	Model          leaf      `yaml:"model"`
-	Tier           leaf      `yaml:"tier"`
-	Key            secretRef `yaml:"key"`
-	Vendor         leaf      `yaml:"vendor"`
-	Family         leaf      `yaml:"family"`
-	Sentinel       leaf      `yaml:"sentinel"`
-	Weight         leaf      `yaml:"weight"`
-	MaxTokensField leaf      `yaml:"maxTokensField"`
+	ID             leaf       `yaml:"id"`
+	Provider       leaf       `yaml:"provider"`
+	Endpoint       leaf       `yaml:"endpoint"`
+	Model          leaf       `yaml:"model"`
+	Tier           leaf       `yaml:"tier"`
+	Key            secretRef  `yaml:"key"`
+	Vendor         leaf       `yaml:"vendor"`
+	Family         leaf       `yaml:"family"`
+	Sentinel       leaf       `yaml:"sentinel"`
+	Weight         leaf       `yaml:"weight"`
+	OAuth          *fileOAuth `yaml:"oauth"`
+	MaxTokensField leaf       `yaml:"maxTokensField"`
+	MaxTokens      leaf       `yaml:"maxTokens"`
+	Stream         leaf       `yaml:"stream"`
+	Without        leaves     `yaml:"without"`
+	Azure          *fileAzure `yaml:"azure"`
 	Limits         struct {
 		PerSecond leaf `yaml:"perSecond"`
 		Burst     leaf `yaml:"burst"`
@@ -277,6 +305,26 @@ type fileCompanion struct {
 		Output leaf `yaml:"output"`
 	} `yaml:"price"`
 	Status leaf `yaml:"status"`
+}
+
+type fileOAuth struct {
+	TokenURL     leaf      `yaml:"tokenURL"`
+	ClientID     leaf      `yaml:"clientID"`
+	ClientSecret secretRef `yaml:"clientSecret"`
+	Scopes       leaves    `yaml:"scopes"`
+}
+
+type fileAzure struct {
+	APIVersion leaf `yaml:"apiVersion"`
+	Deployment leaf `yaml:"deployment"`
+}
+
+// at is a place in a, for telling of it.
+func (a *fileAzure) at() leaf {
+	if a == nil {
+		return leaf{}
+	}
+	return a.APIVersion
 }
 
 type fileClient struct {
@@ -483,8 +531,8 @@ func (r *resolver) companion(doc *fileCompanion, path string, policy *quorum.Pol
 				Output: r.price(doc.Price.Output, path+".price.output"),
 			},
 		},
-		Endpoint:       r.required(doc.Endpoint, path+".endpoint"),
 		Key:            r.secret(&doc.Key, path+".key"),
+		KeyFile:        doc.Key.path(),
 		MaxTokensField: r.oneOf(doc.MaxTokensField, path+".maxTokensField", tokenFields, ""),
 		PerSecond:      r.decimal(doc.Limits.PerSecond, path+".limits.perSecond", 0.001, maxCount, defaultPerSecond),
 		InFlight:       r.count(doc.Limits.InFlight, path+".limits.inFlight", 1, maxCount, defaultCompanionInFlight),
@@ -493,16 +541,7 @@ func (r *resolver) companion(doc *fileCompanion, path string, policy *quorum.Pol
 	// A second's worth at once, unless the file says otherwise.
 	c.Burst = r.count(doc.Limits.Burst, path+".limits.burst", 1, maxCount, max(int(c.PerSecond), 1))
 
-	host := ""
-	if c.Endpoint != "" {
-		host = r.httpURL(doc.Endpoint, path+".endpoint", c.Endpoint)
-	}
-	if c.Provider == "openai" && c.Model == "" {
-		r.problem(doc.Model, path+".model", "must be given for provider openai")
-	}
-	if c.Provider != "openai" && c.MaxTokensField != "" {
-		r.problem(doc.MaxTokensField, path+".maxTokensField", "only for provider openai")
-	}
+	host := r.dialect(doc, path, &c)
 	if c.Vendor == "" {
 		c.Vendor = c.Provider + "/" + host
 	}
@@ -520,6 +559,101 @@ func (r *resolver) companion(doc *fileCompanion, path string, policy *quorum.Pol
 		}
 	}
 	return c
+}
+
+// ownEndpoints are those of the providers that have one of their own.
+var ownEndpoints = map[string]string{
+	"anthropic": "https://api.anthropic.com/v1",
+	"gemini":    "https://generativelanguage.googleapis.com/v1beta",
+}
+
+// dialect reads what depends on the provider, and gives the endpoint's host.
+func (r *resolver) dialect(doc *fileCompanion, path string, c *CompanionConfig) (host string) {
+	if own := ownEndpoints[c.Provider]; own != "" {
+		c.Endpoint = r.text(doc.Endpoint, path+".endpoint", own)
+	} else {
+		c.Endpoint = r.required(doc.Endpoint, path+".endpoint")
+	}
+	if c.Endpoint != "" {
+		host = r.httpURL(doc.Endpoint, path+".endpoint", c.Endpoint)
+	}
+	foreign := c.Provider != "kaizen" // a model that knows nothing of us
+	c.Stream = r.booleanOr(doc.Stream, path+".stream", foreign)
+	c.MaxTokens = r.count(doc.MaxTokens, path+".maxTokens", 1, maxCount, 0)
+	c.Without = r.lacks(doc.Without, path+".without")
+	if doc.OAuth != nil {
+		c.OAuth = r.oauth(doc.OAuth, path+".oauth")
+		if doc.Key.at != nil {
+			r.problemAt(doc.Key.at, path+".key", "there is oauth too; want one of the two")
+		}
+	}
+	if doc.Azure != nil {
+		c.Azure = AzureConfig{
+			APIVersion: r.required(doc.Azure.APIVersion, path+".azure.apiVersion"),
+			Deployment: r.text(doc.Azure.Deployment, path+".azure.deployment", ""),
+		}
+	}
+	if c.Provider == "" {
+		return host // which has been said
+	}
+	if foreign && c.Model == "" {
+		r.problem(doc.Model, path+".model", "must be given for provider %s", c.Provider)
+	}
+	for _, only := range []struct {
+		l     leaf
+		key   string
+		given bool
+	}{
+		{doc.MaxTokensField, "maxTokensField", c.MaxTokensField != ""},
+		{doc.Azure.at(), "azure", doc.Azure != nil},
+	} {
+		if only.given && c.Provider != "openai" {
+			r.problem(only.l, path+"."+only.key, "only for provider openai")
+		}
+	}
+	for _, only := range []struct {
+		l   leaf
+		key string
+	}{{doc.MaxTokens, "maxTokens"}, {doc.Stream, "stream"}, {leaf{doc.Without.node}, "without"}} {
+		if only.l.node != nil && !foreign {
+			r.problem(only.l, path+"."+only.key, "not for provider kaizen")
+		}
+	}
+	return host
+}
+
+func (r *resolver) oauth(doc *fileOAuth, path string) OAuthConfig {
+	c := OAuthConfig{
+		TokenURL:   r.required(doc.TokenURL, path+".tokenURL"),
+		ClientID:   r.required(doc.ClientID, path+".clientID"),
+		Secret:     r.secret(&doc.ClientSecret, path+".clientSecret"),
+		SecretFile: doc.ClientSecret.path(),
+	}
+	if c.TokenURL != "" {
+		r.httpURL(doc.TokenURL, path+".tokenURL", c.TokenURL)
+	}
+	if doc.ClientSecret.at == nil {
+		r.problem(doc.TokenURL, path+".clientSecret", "must be given: {env: NAME} or {file: PATH}")
+	}
+	for i, scope := range r.list(doc.Scopes, path+".scopes") {
+		if scope == "" || strings.ContainsAny(scope, " \t\r\n") {
+			r.problem(leaf{doc.Scopes.list[i]}, fmt.Sprintf("%s.scopes[%d]", path, i), "want a scope without white space")
+		}
+		if i > 0 {
+			c.Scopes += " "
+		}
+		c.Scopes += scope
+	}
+	return c
+}
+
+// lacks reads the names of settings that a model does not take.
+func (r *resolver) lacks(l leaves, path string) dialect.Lacks {
+	lacks, err := dialect.ParseLacks(r.list(l, path))
+	if err != nil {
+		r.problem(leaf{l.node}, path, "%v", err)
+	}
+	return lacks
 }
 
 // weight reads a companion's own weight, which its tier's policy bounds; 0 takes
@@ -552,10 +686,8 @@ func (r *resolver) provider(l leaf, path string) string {
 	switch {
 	case name == "" || slices.Contains(providers, name):
 		return name
-	case slices.Contains(nextProviders, name):
-		r.problem(l, path, "%s is not available yet; available are %s", name, strings.Join(providers, " and "))
 	default:
-		r.problem(l, path, "unknown provider %q; available are %s", name, strings.Join(providers, " and "))
+		r.problem(l, path, "unknown provider %q; available are %s", name, strings.Join(providers, ", "))
 	}
 	return ""
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kaizen-os/deliberation/fanout/dialect"
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/store/witness"
 )
@@ -65,7 +66,7 @@ func TestConfigExample(t *testing.T) {
 				ID: "AUREA", Provider: "openai", Vendor: "openai", Family: "gpt", Model: "some-model", Tier: quorum.Critical,
 				Status: quorum.Active, Price: quorum.Price{Input: 2_500, Output: 10_000},
 			},
-			Endpoint: "https://api.openai.com/v1", Key: Secret{secretValue}, MaxTokensField: "max_completion_tokens",
+			Endpoint: "https://api.openai.com/v1", Key: Secret{secretValue}, MaxTokensField: "max_completion_tokens", Stream: true,
 			PerSecond: 20, Burst: 20, InFlight: 64, Deadline: 20 * time.Second,
 		}},
 		Ledger:   LedgerConfig{Origin: "kaizen-os.civic.ai/ledger"},
@@ -130,6 +131,41 @@ clients:
 	if bot.Companion != "ZEUS" || bot.Tier != quorum.Standard || bot.PerSecond != 0 {
 		t.Errorf("bot: %+v", bot)
 	}
+}
+
+func TestConfigProviders(t *testing.T) {
+	secretFile := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secretFile, []byte(secretValue+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := parse(t, `
+companions:
+  - {id: ATLAS, provider: anthropic, model: claude-sonnet-4-5, tier: critical, key: {file: `+secretFile+`}, maxTokens: 4096}
+  - {id: ZENITH, provider: gemini, model: gemini-2.5-flash, tier: high, endpoint: "https://gemini.example.com", stream: false, without: [seed, jsonSchema],
+     oauth: {tokenURL: "https://id.example.com/token", clientID: kaizen, clientSecret: {file: `+secretFile+`}, scopes: [models.read, models.ask]}}
+  - {id: AUREA, provider: openai, model: gpt-4o, tier: high, endpoint: "https://us.openai.azure.com", azure: {apiVersion: "2024-10-21", deployment: prod}}
+  - {id: MINE, provider: kaizen, tier: high, endpoint: "http://127.0.0.1:7001"}
+`)
+	atlas, zenith, aurea, mine := c.Companions[0], c.Companions[1], c.Companions[2], c.Companions[3]
+	if atlas.Endpoint != "https://api.anthropic.com/v1" || atlas.Vendor != "anthropic/api.anthropic.com" || !atlas.Stream || atlas.MaxTokens != 4096 ||
+		atlas.Key.Reveal() != secretValue || atlas.KeyFile != secretFile || atlas.OAuth != (OAuthConfig{}) {
+		t.Errorf("ATLAS: %+v", atlas)
+	}
+	if want := (OAuthConfig{"https://id.example.com/token", "kaizen", Secret{secretValue}, secretFile, "models.read models.ask"}); zenith.OAuth != want || zenith.Stream ||
+		zenith.Without != dialect.NoSeed|dialect.NoJSONSchema || zenith.Endpoint != "https://gemini.example.com" || !zenith.Key.Empty() {
+		t.Errorf("ZENITH: %+v", zenith)
+	}
+	if want := (AzureConfig{"2024-10-21", "prod"}); aurea.Azure != want || !aurea.Stream || aurea.MaxTokens != 0 {
+		t.Errorf("AUREA: %+v", aurea)
+	}
+	if mine.Stream {
+		t.Errorf("MINE: %+v", mine)
+	}
+	crew, err := newCrew(c.Companions, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	crew.close(nil)
 }
 
 func TestConfigRunner(t *testing.T) {
@@ -266,10 +302,25 @@ func TestConfigRefuses(t *testing.T) {
 		{"a companion of nothing", "companions:\n  - {}\n", []string{"companions[0].id: must be given", "companions[0].provider: must be given", "companions[0].endpoint: must be given", "companions[0].tier: must be given"}},
 		{"an id in small letters", companionEntry("id: aurea"), []string{"companions[0].id: want 1 to 64 of A-Z"}},
 		{"the same id twice", companionEntry("id: AUREA") + "  - {id: AUREA, provider: kaizen, endpoint: 'http://127.0.0.1:1', tier: high}\n", []string{"companions[1].id: AUREA is also companions[0]"}},
-		{"a provider of a later release", companionEntry("provider: anthropic"), []string{"companions[0].provider: anthropic is not available yet; available are kaizen and openai"}},
-		{"another of a later release", companionEntry("provider: gemini"), []string{"gemini is not available yet"}},
-		{"an unknown provider", companionEntry("provider: acme"), []string{`companions[0].provider: unknown provider "acme"`}},
+		{"an unknown provider", companionEntry("provider: acme"), []string{`companions[0].provider: unknown provider "acme"; available are kaizen, openai, anthropic, gemini`}},
 		{"openai without model", companionEntry("model: ''"), []string{"companions[0].model: must be given for provider openai"}},
+		{"anthropic without model", "companions:\n  - {id: ATLAS, provider: anthropic, tier: high}\n", []string{"companions[0].model: must be given for provider anthropic"}},
+		{"openai without endpoint", "companions:\n  - {id: ATLAS, provider: openai, model: m, tier: high}\n", []string{"companions[0].endpoint: must be given"}},
+		{"the field of tokens for anthropic", companionEntry("provider: anthropic\n    maxTokensField: max_tokens"), []string{"kaizen.yaml:3:21: companions[0].maxTokensField: only for provider openai"}},
+		{"azure for gemini", companionEntry("provider: gemini\n    azure: {apiVersion: x}"), []string{"kaizen.yaml:3:25: companions[0].azure: only for provider openai"}},
+		{"azure without version", companionEntry("azure: {deployment: d}"), []string{"companions[0].azure.apiVersion: must be given"}},
+		{"a stream from a companion of ours", companionEntry("provider: kaizen\n    stream: true"), []string{"companions[0].stream: not for provider kaizen"}},
+		{"settings that a companion of ours lacks", companionEntry("provider: kaizen\n    without: [seed]\n    maxTokens: 5"), []string{"companions[0].maxTokens: not for provider kaizen", "companions[0].without: not for provider kaizen"}},
+		{"a stream in words", companionEntry("stream: often"), []string{"kaizen.yaml:2:13: companions[0].stream: want true or false"}},
+		{"no tokens", companionEntry("maxTokens: 0"), []string{"companions[0].maxTokens: want a whole number from 1"}},
+		{"an unknown setting", companionEntry("without: [temperature, colour]"), []string{`kaizen.yaml:2:14: companions[0].without: unknown "colour"; want some of temperature, topP,`}},
+		{"one setting without list", companionEntry("without: temperature"), []string{"companions[0].without: want a list of at most 64 strings"}},
+		{"oauth of nothing", companionEntry("oauth: {}"), []string{"companions[0].oauth.tokenURL: must be given", "companions[0].oauth.clientID: must be given", "companions[0].oauth.clientSecret: must be given"}},
+		{"oauth beside a key", companionEntry("key: {env: OPENAI_API_KEY}\n    oauth: {tokenURL: 'https://id.example.com', clientID: me, clientSecret: {env: OPENAI_API_KEY}}"), []string{"kaizen.yaml:2:10: companions[0].key: there is oauth too; want one of the two"}},
+		{"the secret itself", companionEntry("oauth: {tokenURL: 'https://id.example.com', clientID: me, clientSecret: " + secretValue + "}"), []string{"want {env: NAME} or {file: PATH}, never the key itself"}},
+		{"a token URL with credentials", companionEntry("oauth: {tokenURL: 'https://me:" + secretValue + "@id.example.com', clientID: me, clientSecret: {env: OPENAI_API_KEY}}"), []string{"companions[0].oauth.tokenURL: holds credentials"}},
+		{"two scopes in one", companionEntry("oauth: {tokenURL: 'https://id.example.com', clientID: me, clientSecret: {env: OPENAI_API_KEY}, scopes: [a b]}"), []string{"companions[0].oauth.scopes[0]: want a scope without white space"}},
+		{"an unknown key of oauth", companionEntry("oauth: {tokenUrl: x}"), []string{`unknown field "tokenUrl"`}},
 		{"an unknown tier", companionEntry("tier: gold"), []string{`companions[0].tier: unknown tier "gold"`}},
 		{"an endpoint without scheme", companionEntry("endpoint: api.openai.com"), []string{"companions[0].endpoint: want a URL"}},
 		{"a file for an endpoint", companionEntry("endpoint: file:///etc/passwd"), []string{"companions[0].endpoint: want a URL"}},

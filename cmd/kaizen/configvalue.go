@@ -64,6 +64,14 @@ func (s *secretRef) UnmarshalYAML(node ast.Node) error {
 	return &yaml.SyntaxError{Message: "key: want {env: NAME} or {file: PATH}, never the key itself", Token: node.GetToken()}
 }
 
+// path is the file that s names, if it names one.
+func (s *secretRef) path() string {
+	if n, ok := s.File.node.(*ast.StringNode); ok {
+		return n.Value
+	}
+	return ""
+}
+
 // A Secret is a value that no log, error or dump shows.
 type Secret struct{ value string }
 
@@ -134,15 +142,17 @@ func (r *resolver) tier(l leaf, path string, absent quorum.Tier) quorum.Tier {
 	return t
 }
 
-func (r *resolver) boolean(l leaf, path string) bool {
+func (r *resolver) boolean(l leaf, path string) bool { return r.booleanOr(l, path, false) }
+
+func (r *resolver) booleanOr(l leaf, path string, absent bool) bool {
 	switch n := l.node.(type) {
 	case nil, *ast.NullNode:
-		return false
+		return absent
 	case *ast.BoolNode:
 		return n.Value
 	}
 	r.problem(l, path, "want true or false")
-	return false
+	return absent
 }
 
 func (r *resolver) count(l leaf, path string, least, most, absent int) int {
@@ -177,6 +187,21 @@ func (r *resolver) words(l leaves, path string) (words []string) {
 	}
 	if len(r.problems) > before {
 		return nil
+	}
+	return words
+}
+
+// list reads a list of strings, which may be empty or left out.
+func (r *resolver) list(l leaves, path string) (words []string) {
+	if _, null := l.node.(*ast.NullNode); l.node == nil || null {
+		return nil
+	}
+	if _, is := l.node.(*ast.SequenceNode); !is || len(l.list) > maxArguments {
+		r.problem(leaf{l.node}, path, "want a list of at most %d strings", maxArguments)
+		return nil
+	}
+	for i, node := range l.list {
+		words = append(words, r.text(leaf{node}, fmt.Sprintf("%s[%d]", path, i), ""))
 	}
 	return words
 }

@@ -15,19 +15,19 @@ const simulatedModel = "simulated-"
 // environment. The model may be chosen there too.
 type realProvider struct {
 	companion quorum.CompanionID
+	provider  string
 	key       string // environment variable
 	model     string // environment variable for another model than the next
 	standard  string
 	endpoint  string
-	tokens    string
+	tokens    string // openai: the field for the limit of tokens
 }
 
 var realProviders = []realProvider{
-	{"AUREA", "OPENAI_API_KEY", "OPENAI_MODEL", "gpt-4o", "https://api.openai.com/v1", "max_completion_tokens"},
-	{"SOLARA", "DEEPSEEK_API_KEY", "DEEPSEEK_MODEL", "deepseek-chat", "https://api.deepseek.com/v1", "max_tokens"},
-	// Anthropic and Google speak the same dialect beside their own.
-	{"ATLAS", "ANTHROPIC_API_KEY", "ANTHROPIC_MODEL", "claude-sonnet-4-5", "https://api.anthropic.com/v1", "max_tokens"},
-	{"ZENITH", "GEMINI_API_KEY", "GEMINI_MODEL", "gemini-2.5-flash", "https://generativelanguage.googleapis.com/v1beta/openai", "max_tokens"},
+	{"AUREA", "openai", "OPENAI_API_KEY", "OPENAI_MODEL", "gpt-4o", "https://api.openai.com/v1", "max_completion_tokens"},
+	{"SOLARA", "openai", "DEEPSEEK_API_KEY", "DEEPSEEK_MODEL", "deepseek-chat", "https://api.deepseek.com/v1", "max_tokens"},
+	{"ATLAS", "anthropic", "ANTHROPIC_API_KEY", "ANTHROPIC_MODEL", "claude-sonnet-4-5", ownEndpoints["anthropic"], ""},
+	{"ZENITH", "gemini", "GEMINI_API_KEY", "GEMINI_MODEL", "gemini-2.5-flash", ownEndpoints["gemini"], ""},
 }
 
 // realDeadline is a real provider's own deadline: the guide asks for answers
@@ -56,7 +56,7 @@ func defaultCompanions(endpoints []sim.Endpoint, getenv func(string) string) ([]
 			if real.companion != e.ID || key == "" {
 				continue
 			}
-			c.Provider, c.Endpoint, c.MaxTokensField, c.Deadline = "openai", real.endpoint, real.tokens, realDeadline
+			c.Provider, c.Endpoint, c.MaxTokensField, c.Deadline, c.Stream = real.provider, real.endpoint, real.tokens, realDeadline, true
 			c.Model = real.standard
 			if m := getenv(real.model); m != "" {
 				c.Model = m

@@ -285,7 +285,7 @@ func (p *process) apply(ctx context.Context, cfg *Config) error {
 	if err != nil {
 		return err
 	}
-	next, err := newCrew(companions, p.crew)
+	next, err := newCrew(companions, p.crew, p.log)
 	if err != nil {
 		return err
 	}
@@ -298,6 +298,7 @@ func (p *process) apply(ctx context.Context, cfg *Config) error {
 		s.Clients = append(s.Clients, gateway.Client{Name: c.Name, Role: gateway.Role(c.Role), Key: c.KeySHA256, Tier: c.Tier, PerSecond: c.PerSecond, Companion: c.Companion})
 	}
 	if err := p.gateway.Apply(ctx, s); err != nil {
+		next.close(p.crew)
 		return err
 	}
 	p.crew.close(next)

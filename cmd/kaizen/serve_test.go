@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -364,7 +365,7 @@ func TestOpenAICompanionEndToEnd(t *testing.T) {
 // With a provider's key in the environment, its companion is the real one.
 func TestProviderKeysMakeCompanionsReal(t *testing.T) {
 	_, simulated := startSim(t, sim.Default()...)
-	env := map[string]string{"OPENAI_API_KEY": " sk-openai\n", "DEEPSEEK_API_KEY": "sk-deepseek", "DEEPSEEK_MODEL": "deepseek-other", "GEMINI_API_KEY": "  "}
+	env := map[string]string{"OPENAI_API_KEY": " sk-openai\n", "DEEPSEEK_API_KEY": "sk-deepseek", "DEEPSEEK_MODEL": "deepseek-other", "ANTHROPIC_API_KEY": "sk-ant", "GEMINI_API_KEY": "  "}
 	companions, err := defaultCompanions(simulated, func(name string) string { return env[name] })
 	if err != nil || len(companions) != 8 {
 		t.Fatalf("%d companions, %v", len(companions), err)
@@ -383,6 +384,10 @@ func TestProviderKeysMakeCompanionsReal(t *testing.T) {
 			if c.Provider != "openai" || c.Endpoint != "https://api.deepseek.com/v1" || c.Key.Reveal() != "sk-deepseek" || c.Model != "deepseek-other" {
 				t.Errorf("SOLARA is %+v", c)
 			}
+		case "ATLAS":
+			if c.Provider != "anthropic" || c.Endpoint != "https://api.anthropic.com/v1" || c.Key.Reveal() != "sk-ant" || c.Model == "" || !c.Stream {
+				t.Errorf("ATLAS is %+v", c)
+			}
 		default: // ZENITH too: its key is blank
 			if c.Provider != "kaizen" || c.Endpoint != e.URL || !c.Key.Empty() || !strings.HasPrefix(c.Model, simulatedModel) {
 				t.Errorf("%s is %+v, want simulated", c.ID, c)
@@ -392,7 +397,12 @@ func TestProviderKeysMakeCompanionsReal(t *testing.T) {
 			t.Errorf("%s: %v", c.ID, err)
 		}
 	}
-	if crew, err := newCrew(companions, nil); err != nil {
+	env["GEMINI_API_KEY"] = "sk-goog"
+	companions, err = defaultCompanions(simulated, func(name string) string { return env[name] })
+	if zenith := companions[2]; err != nil || zenith.ID != "ZENITH" || zenith.Provider != "gemini" || zenith.Endpoint != "https://generativelanguage.googleapis.com/v1beta" || zenith.Key.Reveal() != "sk-goog" || !zenith.Stream {
+		t.Errorf("with its key: %+v, %v", zenith, err)
+	}
+	if crew, err := newCrew(companions, nil, slog.New(slog.DiscardHandler)); err != nil {
 		t.Errorf("a crew of them: %v", err)
 	} else {
 		crew.close(nil)

@@ -13,7 +13,7 @@ import (
 // Config describes one companion that speaks the native protocol.
 type Config struct {
 	Upstream upstream.Config
-	Key      func() string // the bearer token at the time of a call; nil or "" sends none
+	Key      func(context.Context) (string, error) // the bearer token at the time of a call; nil or "" sends none
 }
 
 // Adapter asks one companion. It is safe for concurrent use.
@@ -21,7 +21,7 @@ type Adapter struct {
 	client     *upstream.Client
 	deliberate *upstream.Route
 	health     *upstream.Route
-	key        func() string
+	key        func(context.Context) (string, error)
 }
 
 // New checks cfg. It does not connect.
@@ -31,7 +31,7 @@ func New(cfg Config) (*Adapter, error) {
 		return nil, err
 	}
 	if cfg.Key == nil {
-		cfg.Key = func() string { return "" }
+		cfg.Key = func(context.Context) (string, error) { return "", nil }
 	}
 	return &Adapter{
 		client:     client,
@@ -57,9 +57,13 @@ const maxPooledBody = 64 << 10
 // Ask puts d to the companion and fills r from its reply. Its error is an
 // *upstream.Error or ctx's.
 func (a *Adapter) Ask(ctx context.Context, d *quorum.Deliberation, r *quorum.Reply) error {
+	key, err := a.key(ctx)
+	if err != nil {
+		return err
+	}
 	body := bodies.Get().(*[]byte)
 	*body = AppendRequest((*body)[:0], d, due(ctx))
-	resp, err := a.deliberate.Do(ctx, a.key(), *body)
+	resp, err := a.deliberate.Do(ctx, key, *body)
 	if cap(*body) <= maxPooledBody {
 		bodies.Put(body)
 	}
@@ -91,7 +95,11 @@ var ErrUnhealthy = errors.New("kaizen: companion says it is unhealthy")
 // Health asks the companion how it is. A 200 without a status is healthy. The
 // error is ErrUnhealthy, an *upstream.Error, or ctx's.
 func (a *Adapter) Health(ctx context.Context) (Health, error) {
-	resp, err := a.health.Do(ctx, a.key(), nil)
+	key, err := a.key(ctx)
+	if err != nil {
+		return Health{}, err
+	}
+	resp, err := a.health.Do(ctx, key, nil)
 	if err != nil {
 		return Health{}, err
 	}

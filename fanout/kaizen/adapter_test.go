@@ -75,7 +75,7 @@ func TestAdapter(t *testing.T) {
 	}))
 	defer server.Close()
 	key := "first"
-	a, err := New(Config{Upstream: upstream.Config{Origin: server.URL}, Key: func() string { return key }})
+	a, err := New(Config{Upstream: upstream.Config{Origin: server.URL}, Key: func(context.Context) (string, error) { return key, nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,11 +13,22 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/kaizen-os/deliberation/fanout/dialect"
+	"github.com/kaizen-os/deliberation/fanout/dialect/recorded"
 	"github.com/kaizen-os/deliberation/fanout/upstream"
 	"github.com/kaizen-os/deliberation/quorum"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// told is what dialect tells a model about a kind.
+func told(d quorum.Deliberation) string { return string(dialect.AppendInstruction(nil, &d, 0)) }
+
+var (
+	toldNumber = told(quorum.Deliberation{Kind: quorum.Number})
+	toldChoice = told(quorum.Deliberation{Kind: quorum.Choice})
+	toldVote   = told(quorum.Deliberation{Kind: quorum.VoteKind})
+)
 
 func TestRequest(t *testing.T) {
 	for _, tt := range []struct {
@@ -35,26 +46,20 @@ func TestRequest(t *testing.T) {
 		{"a conversation", Config{Model: "m"}, quorum.Deliberation{Prompt: "c", Messages: []quorum.Message{{Role: "user", Content: "a"}, {Role: "assistant", Content: "b"}, {Role: "user", Content: "c"}}},
 			`{"model":"m","messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}]}`},
 		{"a number", Config{Model: "m"}, quorum.Deliberation{Prompt: "p", Kind: quorum.Number},
-			`{"model":"m","messages":[{"role":"system","content":` + quoted(instructNumber) + `},{"role":"user","content":"p"}]}`},
+			`{"model":"m","messages":[{"role":"system","content":` + quoted(toldNumber) + `},{"role":"user","content":"p"}]}`},
 		{"a choice and its options", Config{Model: "m"}, quorum.Deliberation{Prompt: "p", Kind: quorum.Choice, Options: []string{"red", "blue"}},
-			`{"model":"m","messages":[{"role":"system","content":` + quoted(instructChoice+"\nThe options are:\nA) red\nB) blue") + `},{"role":"user","content":"p"}]}`},
+			`{"model":"m","messages":[{"role":"system","content":` + quoted(toldChoice+"\nThe options are:\nA) red\nB) blue") + `},{"role":"user","content":"p"}]}`},
 		{"an instruction joins the client's own", Config{Model: "m"}, quorum.Deliberation{Kind: quorum.VoteKind, Messages: []quorum.Message{{Role: "system", Content: "s"}, {Role: "user", Content: "p"}}},
-			`{"model":"m","messages":[{"role":"system","content":` + quoted("s\n\n"+instructVote) + `},{"role":"user","content":"p"}]}`},
+			`{"model":"m","messages":[{"role":"system","content":` + quoted("s\n\n"+toldVote) + `},{"role":"user","content":"p"}]}`},
 	} {
 		tt.cfg.Upstream.Origin = "https://api.example.com/v1"
 		a, err := New(tt.cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := appendRequest(nil, a.head, &tt.d)
+		got := a.appendRequest(nil, &tt.d)
 		if string(got) != tt.want {
 			t.Errorf("%s:\n got %s\nwant %s", tt.name, got, tt.want)
-		}
-	}
-	for _, kind := range quorum.Kinds {
-		told := instruction(kind)
-		if (told == "") != (kind == quorum.Auto || kind == quorum.Text) || kind.Closed() && !strings.Contains(told, `{"answer":`) {
-			t.Errorf("%v is told %q", kind, told)
 		}
 	}
 }
@@ -78,23 +83,23 @@ func TestDecodeReply(t *testing.T) {
 		{"one in parts", head + `"message":{"content":[{"type":"thinking","thinking":[]},{"type":"text","text":"4"},{"type":"text","text":"2"}]}}]}`, quorum.Reply{Text: "42", Model: "m-2024"}, nil},
 		{"null usage", `{"choices":[{"message":{"content":"a"}}],"usage":null,"error":null}`, quorum.Reply{Text: "a"}, nil},
 
-		{"a refusal", head + `"message":{"content":null,"refusal":"I cannot help with that."},"finish_reason":"stop"}]}`, quorum.Reply{}, errRefusal},
-		{"filtered", head + `"message":{"content":"The"},"finish_reason":"content_filter"}]}`, quorum.Reply{}, errFiltered},
-		{"no content", head + `"message":{"content":null},"finish_reason":"tool_calls"}]}`, quorum.Reply{}, errNoContent},
-		{"parts without text", head + `"message":{"content":[{"type":"image_url"}]}}]}`, quorum.Reply{}, errNoContent},
-		{"no choice", `{"choices":[]}`, quorum.Reply{}, errNoChoice},
-		{"an error sent as 200", `{"error":{"message":"overloaded"}}`, quorum.Reply{}, errInStream},
-		{"garbage", `<html>`, quorum.Reply{}, errMalformed},
-		{"nothing", ``, quorum.Reply{}, errMalformed},
-		{"a list", `[]`, quorum.Reply{}, errMalformed},
-		{"a number for content", head + `"message":{"content":42}}]}`, quorum.Reply{}, errMalformed},
-		{"half", head + `"message":{"conte`, quorum.Reply{}, errMalformed},
-		{"tokens below 0", head + `"message":{"content":"a"}}],"usage":{"prompt_tokens":-1}}`, quorum.Reply{}, errTokens},
-		{"tokens beyond belief", head + `"message":{"content":"a"}}],"usage":{"completion_tokens":9223372036854775807}}`, quorum.Reply{}, errTokens},
+		{"a refusal", head + `"message":{"content":null,"refusal":"I cannot help with that."},"finish_reason":"stop"}]}`, quorum.Reply{}, dialect.ErrRefusal},
+		{"filtered", head + `"message":{"content":"The"},"finish_reason":"content_filter"}]}`, quorum.Reply{}, dialect.ErrFiltered},
+		{"no content", head + `"message":{"content":null},"finish_reason":"tool_calls"}]}`, quorum.Reply{}, dialect.ErrNoContent},
+		{"parts without text", head + `"message":{"content":[{"type":"image_url"}]}}]}`, quorum.Reply{}, dialect.ErrNoContent},
+		{"no choice", `{"choices":[]}`, quorum.Reply{}, dialect.ErrNoChoice},
+		{"an error sent as 200", `{"error":{"message":"overloaded"}}`, quorum.Reply{}, dialect.ErrInStream},
+		{"garbage", `<html>`, quorum.Reply{}, dialect.ErrMalformed},
+		{"nothing", ``, quorum.Reply{}, dialect.ErrMalformed},
+		{"a list", `[]`, quorum.Reply{}, dialect.ErrMalformed},
+		{"a number for content", head + `"message":{"content":42}}]}`, quorum.Reply{}, dialect.ErrMalformed},
+		{"half", head + `"message":{"conte`, quorum.Reply{}, dialect.ErrMalformed},
+		{"tokens below 0", head + `"message":{"content":"a"}}],"usage":{"prompt_tokens":-1}}`, quorum.Reply{}, dialect.ErrTokens},
+		{"tokens beyond belief", head + `"message":{"content":"a"}}],"usage":{"completion_tokens":9223372036854775807}}`, quorum.Reply{}, dialect.ErrTokens},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := quorum.Reply{Confidence: -1}
-			err := DecodeReply([]byte(tt.body), &got)
+			err := DecodeReply([]byte(tt.body), new(quorum.Deliberation), &got)
 			tt.want.Confidence = -1
 			if err != tt.err && !(err == nil && tt.err == nil) || got != tt.want {
 				t.Errorf("%+v, %v; want %+v, %v", got, err, tt.want, tt.err)
@@ -115,7 +120,7 @@ func TestAdapter(t *testing.T) {
 	}))
 	defer server.Close()
 	key := "first"
-	a, err := New(Config{Upstream: upstream.Config{Origin: server.URL + "/v1"}, Model: "m", Key: func() string { return key }})
+	a, err := New(Config{Upstream: upstream.Config{Origin: server.URL + "/v1"}, Model: "m", Key: func(context.Context) (string, error) { return key, nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,11 +143,11 @@ func TestAdapter(t *testing.T) {
 		answer        string
 		class, reason string
 	}{
-		{400, `{"error":{"message":"The prompt ... filtered","code":"content_filter"}}`, upstream.Refused, errFiltered.Reason},
-		{400, `{"error":{"message":"secret","code":"content_policy_violation"}}`, upstream.Refused, errFiltered.Reason},
-		{400, `{"error":{"message":"secret","code":"context_length_exceeded"}}`, upstream.Status, "http 400"},
-		{400, `{"error":{"message":"secret","code":400}}`, upstream.Status, "http 400"},
-		{400, `secret`, upstream.Status, "http 400"},
+		{400, `{"error":{"message":"The prompt ... filtered","code":"content_filter"}}`, upstream.Refused, dialect.ErrFiltered.Reason},
+		{400, `{"error":{"message":"secret","code":"content_policy_violation"}}`, upstream.Refused, dialect.ErrFiltered.Reason},
+		{400, `{"error":{"message":"secret","code":"context_length_exceeded"}}`, upstream.BadRequest, "http 400"},
+		{400, `{"error":{"message":"secret","code":400}}`, upstream.BadRequest, "http 400"},
+		{400, `secret`, upstream.BadRequest, "http 400"},
 		{401, `{"error":{"message":"Incorrect API key provided: secret","code":"invalid_api_key"}}`, upstream.Refused, "http 401"},
 		{429, `{"error":{"code":"content_filter"}}`, upstream.RateLimited, "http 429"},
 		{500, ``, upstream.Status, "http 500"},
@@ -165,6 +170,7 @@ func TestConfig(t *testing.T) {
 		"negative limit": {Upstream: ok, Model: "m", MaxTokens: -1},
 		"unknown field":  {Upstream: ok, Model: "m", MaxTokensField: "tokens"},
 		"no origin":      {Model: "m"},
+		"half of azure":  {Upstream: ok, Model: "m", Azure: Azure{Deployment: "d"}},
 	} {
 		if _, err := New(cfg); err == nil {
 			t.Errorf("%s: taken", name)
@@ -179,25 +185,143 @@ func TestConfig(t *testing.T) {
 	}
 }
 
+// recordedAdapter is an adapter as an exchange has it.
+func recordedAdapter(origin string, s recorded.Settings) (recorded.Adapter, error) {
+	lacks, err := dialect.ParseLacks(s.Without)
+	if err != nil {
+		return nil, err
+	}
+	cfg := Config{Upstream: upstream.Config{Origin: origin, MaxBody: s.MaxBody}, Key: func(context.Context) (string, error) { return "the-key", nil },
+		Model: s.Model, MaxTokensField: s.TokenField, MaxTokens: s.MaxTokens, Stream: s.Stream, Lacks: lacks}
+	if s.APIVersion != "" {
+		cfg.Azure = Azure{APIVersion: s.APIVersion, Deployment: s.Deployment, Bearer: s.Bearer}
+	} else {
+		cfg.Upstream.Origin += "/v1"
+	}
+	return New(cfg)
+}
+
+func TestRecordedExchanges(t *testing.T) { recorded.Run(t, recordedAdapter) }
+
+func TestAKeyThatCannotBeHad(t *testing.T) {
+	want := &upstream.Error{Class: upstream.Connection, Reason: "no token"}
+	a, err := New(Config{Upstream: upstream.Config{Origin: "http://127.0.0.1:1"}, Model: "m", Key: func(context.Context) (string, error) { return "", want }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if err := a.Ask(t.Context(), &quorum.Deliberation{Prompt: "p"}, new(quorum.Reply)); err != want {
+		t.Errorf("%v, want %v", err, want)
+	}
+}
+
+// offered is a deliberation whose tools are those of the recordings.
+var offered = &quorum.Deliberation{Prompt: "p", Generation: &quorum.Generation{Temperature: quorum.NotGiven, TopP: quorum.NotGiven,
+	Stop: []string{"END"}, Tools: []quorum.Tool{{Name: "get_weather"}, {Name: "now"}}}}
+
+func checkReply(t *testing.T, r *quorum.Reply, err error) {
+	t.Helper()
+	if err != nil {
+		if e, ok := errors.AsType[*upstream.Error](err); !ok || e.Reason == "" || *r != (quorum.Reply{}) {
+			t.Fatalf("%v, %+v", err, r)
+		}
+		return
+	}
+	if strings.ToValidUTF8(r.Text, "") != r.Text || r.Usage.InputTokens < 0 || r.Usage.OutputTokens < 0 || r.Usage.OutputTokens > 1_000_000_000 {
+		t.Fatalf("%+v", r)
+	}
+}
+
 func FuzzDecodeReply(f *testing.F) {
-	for _, seed := range []string{
-		`{"model":"m","choices":[{"message":{"content":"42","refusal":null},"finish_reason":"stop"}],"usage":{"prompt_tokens":31,"completion_tokens":120}}`,
-		`{"choices":[{"message":{"content":[{"type":"text","text":"4"}]}}]}`, `{"error":"x"}`, `[]`, ``, `{"choices":[{"message":{"content":[1]}}]}`,
-	} {
-		f.Add([]byte(seed))
+	for _, body := range recorded.Bodies(f) {
+		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var r quorum.Reply
-		err := DecodeReply(body, &r)
-		if err != nil {
-			if e, ok := errors.AsType[*upstream.Error](err); !ok || e.Reason == "" || r != (quorum.Reply{}) {
-				t.Fatalf("%v, %+v", err, r)
-			}
-			return
+		for _, d := range []*quorum.Deliberation{offered, {Prompt: "p"}} {
+			var r quorum.Reply
+			err := DecodeReply(body, d, &r)
+			checkReply(t, &r, err)
 		}
-		if strings.ToValidUTF8(r.Text, "") != r.Text || r.Usage.InputTokens < 0 || r.Usage.OutputTokens > maxTokens {
-			t.Fatalf("%+v", r)
-		}
-		explain(&upstream.Error{Class: upstream.Status}, body)
+		explain(&upstream.Error{Class: upstream.BadRequest}, body)
+		explain(&upstream.Error{Class: upstream.RateLimited}, body)
 	})
+}
+
+// FuzzStream takes each event of a stream as a body is split by empty lines.
+func FuzzStream(f *testing.F) {
+	for _, body := range recorded.Bodies(f) {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		s := assembly{Gather: dialect.Gather{Limit: 1 << 10}}
+		for event := range strings.SplitSeq(string(body), "\n\n") {
+			done, err := s.Event(nil, []byte(strings.TrimPrefix(event, "data: ")))
+			if err != nil {
+				checkReply(t, new(quorum.Reply), err)
+				return
+			}
+			if done {
+				var r quorum.Reply
+				err := s.Fill(offered, &r)
+				checkReply(t, &r, err)
+				if len(r.Text) > 8<<10 { // calls are quoted, once more
+					t.Fatalf("a text of %d bytes", len(r.Text))
+				}
+				return
+			}
+		}
+		if s.End() == nil {
+			t.Fatal("a reply without its end")
+		}
+	})
+}
+
+func BenchmarkDecodeReply(b *testing.B) {
+	body := []byte(`{"id":"chatcmpl-1","object":"chat.completion","model":"m-2024","choices":[{"index":0,"message":{"role":"assistant","content":"` +
+		strings.Repeat("The answer is forty-two.\\n ", 18) + `","refusal":null},"finish_reason":"stop"}],"usage":{"prompt_tokens":31,"completion_tokens":120}}`)
+	d := &quorum.Deliberation{Prompt: "p"}
+	var r quorum.Reply
+	b.ReportAllocs()
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		if err := DecodeReply(body, d, &r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAssembly(b *testing.B) {
+	piece := []byte(`{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1741569952,"model":"m-2024","choices":[{"index":0,"delta":{"content":" word"},"finish_reason":null}]}`)
+	last := []byte(`{"id":"chatcmpl-1","model":"m-2024","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`)
+	d := &quorum.Deliberation{Prompt: "p"}
+	b.ReportAllocs()
+	for b.Loop() {
+		s := assembly{Gather: dialect.Gather{Limit: 1 << 20}}
+		for range 120 {
+			if _, err := s.Event(nil, piece); err != nil {
+				b.Fatal(err)
+			}
+		}
+		s.Event(nil, last)
+		if done, err := s.Event(nil, []byte("[DONE]")); !done || err != nil {
+			b.Fatal(err)
+		}
+		var r quorum.Reply
+		if err := s.Fill(d, &r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAppendRequest(b *testing.B) {
+	a, err := New(Config{Upstream: upstream.Config{Origin: "http://127.0.0.1:1"}, Model: "m", MaxTokens: 8192})
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := &quorum.Deliberation{Prompt: strings.Repeat("What is six times seven? ", 20), Kind: quorum.Number}
+	var body []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		body = a.appendRequest(body[:0], d)
+	}
 }

@@ -144,6 +144,10 @@ func (c *Client) Address() (host string, port int) {
 	return host, port
 }
 
+// MaxBody is the bound on a reply's body, in bytes. Of a streamed reply it binds
+// one event, and whoever puts the reply together holds that to it.
+func (c *Client) MaxBody() int { return c.maxBody }
+
 // connect dials and shakes hands, by ctx's deadline and within DialTimeout.
 func (c *Client) connect(ctx context.Context) (*conn, error) {
 	dialling, cancel := context.WithTimeout(ctx, DialTimeout)

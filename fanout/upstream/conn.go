@@ -30,8 +30,10 @@ type conn struct {
 	readErr   error // the last error of net.Read
 	parsed    fasthttp.Response
 	out       Response
-	inBody    bool // the head of the response has been read
-	used      bool // has carried an exchange before this one
+	inBody    bool      // the head of the response has been read
+	used      bool      // has carried an exchange before this one
+	streamed  bool      // the response was handed on as events
+	rest      io.Reader // what is still to come of a streamed one
 	idleSince time.Time
 }
 
@@ -63,9 +65,10 @@ type guard interface {
 var past = time.Unix(1, 0)
 
 // roundTrip sends what is in buf, then body, and reads one response, until ctx
-// ends. buf goes back to requests once it is written. keep says whether the
-// connection is fit for another exchange.
-func (cn *conn) roundTrip(ctx context.Context, buf *[]byte, body []byte) (keep bool, err error) {
+// ends. buf goes back to requests once it is written. A response of events goes
+// to sink if there is one. keep says whether the connection is fit for another
+// exchange.
+func (cn *conn) roundTrip(ctx context.Context, buf *[]byte, body []byte, sink Sink) (keep bool, err error) {
 	deadline, _ := ctx.Deadline() // zero: none
 	if err := cn.net.SetDeadline(deadline); err != nil {
 		return false, beforeReply(ctx, err, cn.used)
@@ -95,6 +98,16 @@ func (cn *conn) roundTrip(ctx context.Context, buf *[]byte, body []byte) (keep b
 	}
 	if err := cn.readHead(); err != nil {
 		return false, cn.inReply(ctx, err)
+	}
+	if cn.streamed = sink != nil && cn.streams(); cn.streamed {
+		said, err := cn.readEvents(sink)
+		switch {
+		case said != nil:
+			return false, said
+		case err != nil:
+			return false, cn.inReply(ctx, err)
+		}
+		return !cn.parsed.ConnectionClose() && cn.rest != io.Reader(cn.br), nil
 	}
 	if err := cn.readBody(); err != nil {
 		return false, cn.inReply(ctx, err)
@@ -131,8 +144,7 @@ func (cn *conn) readHead() error {
 	return errInterim
 }
 
-// readBody reads the whole body. A streamed reply would hand on cn.br instead;
-// nothing else would differ.
+// readBody reads the whole body.
 func (cn *conn) readBody() error {
 	switch cn.parsed.StatusCode() {
 	case fasthttp.StatusNoContent, fasthttp.StatusNotModified, fasthttp.StatusSwitchingProtocols:

@@ -6,6 +6,11 @@
 // buffer until [Response.Release]. Everything that can go wrong is an [*Error]
 // with a class and a fixed phrase, or the ctx's own error.
 //
+// [Route.Stream] is the same for a reply that comes as server-sent events: it
+// hands each to a [Sink] as it comes. The end of a call's ctx, or the sink's word,
+// closes the connection in the middle, and the companion stops writing what
+// nobody will read.
+//
 // It stands on fasthttp's response parser but not on its client: that one obeys
 // a deadline and no cancel, so a call nobody needs any more would run on. Here
 // the end of ctx ends the call and closes the connection.

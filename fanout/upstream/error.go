@@ -16,6 +16,7 @@ import (
 const (
 	Refused     = "refused"      // the companion declined, or our credentials were
 	RateLimited = "rate_limited" // 429
+	BadRequest  = "bad_request"  // it would not take this request: 400, 413, 422, or too few tokens allowed for an answer
 	Status      = "status"       // any other status that is no answer
 	Connection  = "connection"   // not reached, or closed before the first byte
 	Truncated   = "truncated"    // closed in the middle of the reply
@@ -55,6 +56,9 @@ func (e *Error) AskFailure() (class, reason string, retryable bool, after time.D
 // a retry need not wait.
 func (e *Error) StaleConnection() bool { return e.Stale }
 
+// statusOverloaded is Anthropic's word for 503.
+const statusOverloaded = 529
+
 // statusError maps a status other than 200 to its class.
 func statusError(status int, after time.Duration) *Error {
 	e := &Error{Class: Status, Status: status, Reason: "http " + strconv.Itoa(status)}
@@ -63,7 +67,9 @@ func statusError(status int, after time.Duration) *Error {
 		e.Class = Refused
 	case fasthttp.StatusTooManyRequests:
 		e.Class, e.Retryable, e.RetryAfter = RateLimited, true, after
-	case fasthttp.StatusServiceUnavailable:
+	case fasthttp.StatusBadRequest, fasthttp.StatusRequestEntityTooLarge, fasthttp.StatusUnprocessableEntity:
+		e.Class = BadRequest
+	case fasthttp.StatusServiceUnavailable, statusOverloaded:
 		e.Retryable, e.RetryAfter = true, after
 	}
 	return e

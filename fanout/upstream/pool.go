@@ -2,9 +2,20 @@ package upstream
 
 import "time"
 
-// take returns the most recently used idle connection, or nil. The last one in
-// is the first out, so that under falling load the rest grow old and close.
+// take returns the most recently used idle connection that is fit for use, or
+// nil. The last one in is the first out, so that under falling load the rest grow
+// old and close.
 func (c *Client) take() *conn {
+	for {
+		cn := c.pop()
+		if cn == nil || cn.finish() {
+			return cn
+		}
+		cn.net.Close()
+	}
+}
+
+func (c *Client) pop() *conn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := len(c.idle)

@@ -3,13 +3,14 @@ package upstream
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
 )
 
-// maxRetryAfter is the longest pause that a companion's word is taken for.
-const maxRetryAfter = time.Hour
+// MaxRetryAfter is the longest pause that a companion's word is taken for.
+const MaxRetryAfter = time.Hour
 
 // Response is one whole response. Body is valid until Release.
 type Response struct {
@@ -25,6 +26,11 @@ func (r *Response) Release() {
 	cn, keep := r.conn, r.keep
 	*r = Response{} // the body's buffer is about to be someone else's
 	cn.parsed.ResetBody()
+	cn.release(keep)
+}
+
+// release keeps the connection for another exchange, or closes it.
+func (cn *conn) release(keep bool) {
 	if !keep {
 		cn.net.Close()
 		return
@@ -48,11 +54,10 @@ func (r *Response) JSON() error {
 	if err := r.Err(); err != nil {
 		return err
 	}
-	if coding := r.conn.parsed.Header.ContentEncoding(); len(coding) > 0 && !bytes.EqualFold(coding, []byte("identity")) {
+	if !plainCoding(r.conn.parsed.Header.ContentEncoding()) {
 		return &Error{Class: ContentType, Status: r.Status, Reason: "reply is compressed"}
 	}
-	mime, _, _ := bytes.Cut(r.conn.parsed.Header.ContentType(), []byte(";"))
-	mime = bytes.TrimSpace(mime)
+	mime := mimeType(r.conn.parsed.Header.ContentType())
 	if len(mime) == 0 || bytes.EqualFold(mime, []byte("application/json")) ||
 		len(mime) > 5 && bytes.EqualFold(mime[len(mime)-5:], []byte("+json")) {
 		return nil
@@ -60,15 +65,35 @@ func (r *Response) JSON() error {
 	return &Error{Class: ContentType, Status: r.Status, Reason: "reply is not json"}
 }
 
-// retryAfter reads Retry-After, seconds or a date; zero if there is none.
-func (r *Response) retryAfter(now time.Time) time.Duration {
+func mimeType(contentType []byte) []byte {
+	mime, _, _ := bytes.Cut(contentType, []byte(";"))
+	return bytes.TrimSpace(mime)
+}
+
+// plainCoding reports whether a content coding leaves the body as it is.
+func plainCoding(coding []byte) bool {
+	return len(coding) == 0 || bytes.EqualFold(coding, []byte("identity"))
+}
+
+// Header is the value of a header of the response, the last if there are
+// several, or "". It is the companion's word and goes into no error.
+func (r *Response) Header(name string) string {
 	var value []byte
 	for k, v := range r.conn.parsed.Header.All() {
-		if bytes.EqualFold(k, []byte("Retry-After")) {
+		if strings.EqualFold(string(k), name) {
 			value = bytes.TrimSpace(v)
 		}
 	}
-	return parseRetryAfter(string(value), now)
+	return string(value)
+}
+
+// retryAfter reads Retry-After, seconds or a date, or the milliseconds that
+// OpenAI and Azure say beside it; zero if there is none.
+func (r *Response) retryAfter(now time.Time) time.Duration {
+	if ms, err := strconv.ParseUint(r.Header("Retry-After-Ms"), 10, 32); err == nil {
+		return min(time.Duration(ms)*time.Millisecond, MaxRetryAfter)
+	}
+	return parseRetryAfter(r.Header("Retry-After"), now)
 }
 
 func parseRetryAfter(value string, now time.Time) time.Duration {
@@ -78,5 +103,5 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 	} else if at, err := fasthttp.ParseHTTPDate([]byte(value)); err == nil {
 		after = at.Sub(now)
 	}
-	return min(max(after, 0), maxRetryAfter)
+	return min(max(after, 0), MaxRetryAfter)
 }

@@ -542,7 +542,7 @@ func TestRetryAfter(t *testing.T) {
 		"soon":                          0,
 		"1.5":                           0,
 		"99999999999999999999":          0,
-		"4000000000":                    maxRetryAfter,
+		"4000000000":                    MaxRetryAfter,
 		"Sun, 01 Mar 2026 12:00:07 GMT": 7 * time.Second,
 		"Sun, 01 Mar 2026 11:00:00 GMT": 0,
 	} {
@@ -618,6 +618,7 @@ func (c *recorded) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (c *recorded) Write(p []byte) (int, error) { return len(p), nil }
-func (c *recorded) Close() error                { return nil }
-func (c *recorded) SetDeadline(time.Time) error { return nil }
+func (c *recorded) Write(p []byte) (int, error)     { return len(p), nil }
+func (c *recorded) Close() error                    { return nil }
+func (c *recorded) SetDeadline(time.Time) error     { return nil }
+func (c *recorded) SetReadDeadline(time.Time) error { return nil }

@@ -63,9 +63,11 @@ var hostileUnits = []struct{ name, unit string }{
 	{"table", "12.50, 7, 300; 19 4111 0.5\n"}, {"at", "@"}, {"addresses", "a@"}, {"chains", "a.b@c.de@f.gh;"}, {"dots", "a.b."}, {"schemes", "a://b:"}, {"keys", "eyJ."},
 	{"prefixes", "sk- ghp_ xoxb- AKIA hf_ "}, {"pem", "-----BEGIN PRIVATE KEY-----"}, {"base64", "zm7v/KYuWxoGpZq4zV+cehsUhA0Bu+qyUufY"}, {"hex", "30b29ac30b39cefd "},
 	{"letters", "a"}, {"accents", "\u00e9"}, {"mixed", "e\u0301a\u200bx\u00e9"}, {"anchors", "kill "}, {"phrases", "how to make "}, {"caught", "avoid getting caught "}, {"invalid", "\xff"},
-	{"leet", "k1ll "}, {"strokes", "1x1l1i1 "}, {"signs", "a$@!"}, {"apart", "k i l l  "}, {"announced", "password is: "}, {"born", "date of birth "}, {"righttoleft", "\u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627 "},
+	{"leet", "k1ll "}, {"strokes", "1x1l1i1 "}, {"signs", "a$@!"}, {"announced", "password is: "}, {"born", "date of birth "}, {"righttoleft", "\u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627 "},
 	{"scripts", "\u0448\u0430abc\u4f60\u597d\ud55c\u0e01 "}, {"han", "\u4f60\u597d\u4e16\u754c"}, {"symbols", "\u2603\u2192"}, {"ligatures", "\ufb03\u00bd"}, {"binary", string(noise())},
+	{"sentences", "women. they are scum. "}, {"asked", "isn't it not "}, {"undone", "women are scum myth "},
 	{"items", "petra.haddad@northgatemail.com 512-594-4600, 4532756279624064 563-21-3271\n"},
+	{"apart", "k i l l  "}, {"row", "s c u m "},
 }
 
 // noise is what no text is: every byte, in no order.

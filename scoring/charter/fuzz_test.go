@@ -2,6 +2,7 @@ package charter
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/kaizen-os/deliberation/quorum"
@@ -19,6 +20,15 @@ func FuzzAssess(f *testing.F) {
 	} {
 		f.Add(text, "My number is 512 209 8221")
 	}
+	for _, text := range plainlyPersonal {
+		f.Add(text[0], text[0])
+	}
+	for _, text := range oddTexts {
+		f.Add(text, text)
+	}
+	for _, h := range hostileUnits {
+		f.Add(strings.Repeat(h.unit, 1+64/len(h.unit)), h.unit)
+	}
 	s := New()
 	f.Fuzz(func(t *testing.T, text, prompt string) {
 		for _, assess := range []func(*quorum.Assessment){
@@ -34,13 +44,13 @@ func FuzzAssess(f *testing.F) {
 				}
 				start = g.Start
 			}
-			check := quorum.Assessment{Findings: a.Findings}
+			check := quorum.Assessment{Findings: a.Findings, Evidence: a.Evidence}
 			score(&check)
 			if !reflect.DeepEqual(check, a) {
 				t.Fatalf("assessment %+v, its findings say %+v", a, check)
 			}
 			assess(&again)
-			if a.Score != again.Score || len(a.Findings) != len(again.Findings) || len(a.Findings) > 0 && !reflect.DeepEqual(a.Findings, again.Findings) {
+			if a.Score != again.Score || a.Evidence != again.Evidence || len(a.Findings) != len(again.Findings) || len(a.Findings) > 0 && !reflect.DeepEqual(a.Findings, again.Findings) {
 				t.Fatalf("assessed %+v, then %+v", a, again)
 			}
 		}

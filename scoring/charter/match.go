@@ -81,19 +81,23 @@ func (s *scratch) matchRules(t *table, in scope) {
 			p := &t.patterns[a.pattern]
 			r := &t.rules[p.rule]
 			h := &s.held[p.rule]
-			if r.scope&in == 0 || h.full(r, p.bit) {
+			if r.scope&in == 0 || h.full(r, p.bit) || h.anywhere && s.undoneAt(h, i) {
 				continue
 			}
 			first, last, ok := p.at(s.tokens, i)
-			if !ok || s.undone(t, r, first, last) {
+			if !ok {
+				continue
+			}
+			if !h.touched {
+				h.touched = true
+				s.touched = append(s.touched, p.rule)
+			}
+			if s.undone(t, r, h, first, last) {
 				continue
 			}
 			if r.detector != "" {
 				s.announced(r.detector, int(s.tokens[last].end))
 				continue
-			}
-			if h.n == 0 {
-				s.touched = append(s.touched, p.rule)
 			}
 			h.add(r, p.bit, first, last)
 		}
@@ -105,31 +109,44 @@ const sentenceReach = 40
 
 // undone reports whether the sentence around tokens first to last, or any they
 // run over, takes the match back: it negates it, or holds one of the rule's
-// unless patterns.
-func (s *scratch) undone(t *table, r *rule, first, last int) bool {
+// unless patterns. What did so last time is looked at first, so that a text of
+// nothing but undone matches costs no more than others.
+func (s *scratch) undone(t *table, r *rule, h *held, first, last int) bool {
 	if r.always && len(r.unless) == 0 {
 		return false
 	}
 	opens, closes := s.tokens[first].sentence, s.tokens[last].sentence
 	from, to := max(0, first-sentenceReach), min(len(s.tokens), last+1+sentenceReach)
+	if u := int(h.undoer) - 1; u >= from && u < to && s.tokens[u].sentence >= opens && s.tokens[u].sentence <= closes && (u < first || h.anywhere) {
+		return true
+	}
 	for i := from; i < to; i++ {
 		tok := &s.tokens[i]
 		if tok.sentence < opens || tok.sentence > closes || tok.word == unknownWord {
 			continue
 		}
 		if !r.always && (i < first && t.negation.has(tok.word) || (i < first || i > last) && t.verdict.has(tok.word)) && !s.rhetorical(t, i) {
+			h.undoer, h.anywhere = int32(i+1), false
 			return true
 		}
 		for _, k := range r.unless {
 			p := &t.patterns[k]
 			if p.parts[p.anchor].words.has(tok.word) {
 				if _, _, ok := p.at(s.tokens, i); ok {
+					h.undoer, h.anywhere = int32(i+1), true
 					return true
 				}
 			}
 		}
 	}
 	return false
+}
+
+// undoneAt reports whether h's undoer, which need not stand before a match, takes
+// back all matches over token i, before any is looked for.
+func (s *scratch) undoneAt(h *held, i int) bool {
+	u := int(h.undoer) - 1
+	return u >= i-sentenceReach && u <= i+sentenceReach && s.tokens[u].sentence == s.tokens[i].sentence
 }
 
 // rhetorical reports whether token i, a negation or a verdict, only sounds like
@@ -148,6 +165,9 @@ func (s *scratch) rhetorical(t *table, i int) bool {
 
 // held is what one rule has matched in the text so far.
 type held struct {
+	touched   bool   // it is in the scratch's list
+	undoer    int32  // the token that took the last match back, counted from 1
+	anywhere  bool   // it need not stand before the match
 	different uint64 // patterns seen
 	n         int32  // spans kept
 	spans     [mostSpans]span

@@ -369,6 +369,13 @@ func phoneAfter(text []byte, i int) bool {
 	return false
 }
 
-func (n *number) afterPhone(text []byte) bool { return n.after(text, 20, phoneWords...) }
+// afterPhone reports a word before n that says it is a telephone's. Verbs say less:
+// after them a short row of digits in one piece may be any count.
+func (n *number) afterPhone(text []byte) bool {
+	return n.after(text, 20, phoneNouns...) || (n.n > 1 || n.digits > 8) && n.after(text, 20, phoneVerbs...)
+}
 
-var phoneWords = []string{"phone", "telephone", "tel", "mobile", "cell", "fax", "desk", "whatsapp", "call", "dial", "reach", "ring"}
+var (
+	phoneNouns = []string{"phone", "telephone", "tel", "mobile", "cell", "fax", "whatsapp"}
+	phoneVerbs = []string{"call", "dial", "reach", "ring", "desk"}
+)

@@ -45,6 +45,7 @@ func TestDetectorsProveWhatTheyFind(t *testing.T) {
 		{"a country code with plus", "call +33 6 48 51 53 81!", "privacy.phone", "+33 6 48 51 53 81"},
 		{"an area code in brackets", "(602)272-9781", "privacy.phone", "(602)272-9781"},
 		{"local, after the word", "Mobile: 0341 8387176", "privacy.phone", "0341 8387176"},
+		{"a count after a verb", "the call took 12345678 ns", "privacy.phone", ""},
 		{"toll-free", "1-866-555-4321", "privacy.phone", ""},
 		{"an exchange that cannot be", "212-155-4321", "privacy.phone", ""},
 		{"an order number", "272-4297898-0278321", "privacy.phone", ""},

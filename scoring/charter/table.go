@@ -3,9 +3,11 @@ package charter
 import (
 	"crypto/sha256"
 	_ "embed"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,6 +40,7 @@ type rule struct {
 	always   bool   // holds also when negated, or in a refusal
 	needs    []int  // facts that must hold, as rule indices
 	absent   []int  // facts that must not hold
+	matches  uint   // how many patterns it has
 	unless   []int  // patterns that, in the match's sentence, undo it
 	detector string // the code that finds it, for what no word pattern can
 }
@@ -75,7 +78,7 @@ func (id wordID) trait() traits { return 1 << (id & 63) }
 // A wordSet is a set of words; equal sets are shared.
 type wordSet struct {
 	bits   []uint64
-	common bool // holds a word too frequent to be an anchor
+	common int // 1 holds a word too frequent to be an anchor if there is another, 2 one of the few most frequent
 	size   int
 }
 
@@ -117,6 +120,7 @@ type table struct {
 	rhetoric   []int    // patterns in which a word of the two sets undoes nothing
 	refusal    int      // the fact that a reply refuses
 	complies   int      // the fact that it goes on to do it all the same
+	grams      []gram   // by wordID: what the linear model calls it
 }
 
 // wants is the traits of the part, beside the anchor, that fewest sentences have;
@@ -143,9 +147,11 @@ type parser struct {
 	*table
 	ids    map[string]wordID
 	named  map[string][]string // set name to its words, inflected
-	shared map[string]*wordSet // by sorted member ids
-	wants  map[int][2][]string // rule index to names of facts: needs, absent
-	rule   *rule
+	shared map[string]*wordSet // by their bits
+	// frequent is 1 for common words and 2 for the commonest: wordSet.common.
+	frequent map[string]int
+	wants    map[int][2][]string // rule index to names of facts: needs, absent
+	rule     *rule
 	// misspelt are the words that are also known by their misspellings.
 	misspelt []string
 }
@@ -156,7 +162,7 @@ type parser struct {
 func parseTable(text string) (*table, error) {
 	p := parser{
 		table: &table{vocabulary: newVocabulary(), facts: map[string]int{}, byDetector: map[string]int{}},
-		ids:   map[string]wordID{}, named: map[string][]string{}, shared: map[string]*wordSet{},
+		ids:   map[string]wordID{}, named: map[string][]string{}, shared: map[string]*wordSet{}, frequent: map[string]int{},
 		wants: map[int][2][]string{},
 	}
 	canonical := sha256.New()
@@ -192,6 +198,13 @@ func (p *parser) line(verb string, args []string) (err error) {
 		}
 		words, err := p.expand(args[1:])
 		p.named[args[0]] = append(p.named[args[0]], words...)
+		for level, name := range []string{"common", "commonest"} {
+			if args[0] == name {
+				for _, w := range words {
+					p.frequent[w] = max(p.frequent[w], level+1)
+				}
+			}
+		}
 		return err
 	case "fact":
 		p.facts[args[0]] = len(p.rules)
@@ -281,7 +294,7 @@ func (p *parser) frame(args []string) error {
 	}
 	k := len(p.patterns) - 1
 	pt := &p.patterns[k]
-	undoing := p.set(append(p.named["negation"], p.named["verdict"]...))
+	undoing := p.set(slices.Concat(p.named["negation"], p.named["verdict"]))
 	for i := range pt.parts {
 		if pt.parts[i].words.meets(undoing) {
 			pt.anchor = i
@@ -366,17 +379,14 @@ func (p *parser) pattern(args []string, of int) error {
 	}
 	for i := range pt.parts {
 		a, b := pt.parts[i].words, pt.parts[pt.anchor].words
-		if b.common && !a.common || a.common == b.common && a.size < b.size {
+		if a.common < b.common || a.common == b.common && a.size < b.size {
 			pt.anchor = i
 		}
 	}
 	if of >= 0 {
 		r := &p.rules[of]
-		for i := range p.patterns {
-			if p.patterns[i].rule == of {
-				pt.bit++
-			}
-		}
+		pt.bit = r.matches
+		r.matches++
 		if pt.bit >= bits.UintSize && r.least > 1 {
 			return errors.New("more than 64 patterns to count")
 		}
@@ -485,17 +495,17 @@ func (p *parser) set(words []string) *wordSet {
 			s.size++
 		}
 	}
-	key := fmt.Sprint(s.bits)
-	if known, ok := p.shared[key]; ok {
+	key := make([]byte, 0, 8*len(s.bits))
+	for _, b := range s.bits {
+		key = binary.LittleEndian.AppendUint64(key, b)
+	}
+	if known, ok := p.shared[string(key)]; ok {
 		return known
 	}
-	common := p.named["common"]
 	for _, w := range words {
-		for _, c := range common {
-			s.common = s.common || w == c
-		}
+		s.common = max(s.common, p.frequent[w])
 	}
-	p.shared[key] = &s
+	p.shared[string(key)] = &s
 	return &s
 }
 
@@ -542,6 +552,7 @@ func (p *parser) finish() error {
 		}
 	}
 	p.vocabulary.seal()
+	p.indexGrams()
 	p.anchored = make([][]anchored, len(p.vocabulary.words))
 	for i := range p.patterns {
 		pt := &p.patterns[i]
@@ -549,8 +560,9 @@ func (p *parser) finish() error {
 			continue
 		}
 		words, wants := pt.parts[pt.anchor].words, pt.wants()
-		for id := range p.anchored {
-			if words.has(wordID(id)) {
+		for k, b := range words.bits {
+			for ; b != 0; b &= b - 1 {
+				id := k<<6 + bits.TrailingZeros64(b)
 				p.anchored[id] = append(p.anchored[id], anchored{wants, int32(i)})
 			}
 		}

@@ -95,7 +95,7 @@ func (s *scratch) tokenise(t *table, in scope) {
 			if reply && (c == '@' || c == '-' || c == ':') {
 				s.detectSign(text, i)
 			}
-			if c != '$' && c != '@' || !inner(text, i, i) {
+			if c != '$' && c != '@' || !inner(text, i, i, 0, 0) {
 				i++
 				continue
 			}
@@ -149,7 +149,7 @@ func (s *scratch) tokenise(t *table, in scope) {
 			if i += n; n == 8 {
 				continue
 			}
-			if i == len(text) || !inner(text, start, i) {
+			if i == len(text) || !inner(text, start, i, i-start-digits-joins, digits) {
 				break
 			}
 			if text[i] == '@' && reply {
@@ -235,7 +235,7 @@ const fewestApart = 3
 // longestWord of them into *buf. Behind the text there are zeros.
 func spelled(text []byte, i int, buf *[longestWord + 8]byte) (n int) {
 	sep := text[i+1]
-	if sep != ' ' && sep != '.' && sep != '-' && sep != '_' && sep != '*' {
+	if !setsApart(sep) {
 		return 1
 	}
 	for {
@@ -243,12 +243,19 @@ func spelled(text []byte, i int, buf *[longestWord + 8]byte) (n int) {
 			buf[n] = lower[text[i]]
 		}
 		n++
-		if c := text[i+1 : i+4]; c[0] != sep || !(c[1]|0x20 >= 'a' && c[1]|0x20 <= 'z' || c[1] == '\'') || wordByte(c[2]) {
+		c := text[i+1 : i+5]
+		if c[0] != sep || !(c[1]|0x20 >= 'a' && c[1]|0x20 <= 'z' || c[1] == '\'') || wordByte(c[2]) {
+			return n
+		}
+		if sep == ' ' && c[2] != ' ' && setsApart(c[2]) && class[c[3]] == isLetter { // the first of others: "a b-o-m-b"
 			return n
 		}
 		i += 2
 	}
 }
+
+// setsApart reports the signs that letters of a word are set apart by.
+func setsApart(c byte) bool { return c == ' ' || c == '.' || c == '-' || c == '_' || c == '*' }
 
 // tops is the top bit of each of eight bytes.
 const tops = 0x8080808080808080
@@ -266,9 +273,10 @@ func sorts(eight uint64) (word, letter, digit uint64) {
 }
 
 // inner reports whether text[i], no letter or digit, belongs to the word that
-// began at start: an apostrophe inside it, or a sign that stands for a letter;
-// a dollar and an at sign also as its first or last letter.
-func inner(text []byte, start, i int) bool {
+// began at start and has so many letters and digits: an apostrophe inside it, or a
+// sign that stands for a letter; a dollar and an at sign also as its first or last
+// letter.
+func inner(text []byte, start, i, letters, digits int) bool {
 	switch text[i] {
 	case '\'':
 		return i > start && i+1 < len(text) && class[text[i+1]] == isLetter && wordByte(text[i-1])
@@ -276,7 +284,10 @@ func inner(text []byte, start, i int) bool {
 		return i > start && letterSoon(text, i)
 	case '@', '$':
 		// An amount of money is none: "$5", "US$500", "5$".
-		return letterSoon(text, i) || i > start && class[text[start]] != isDigit && (i+1 == len(text) || class[text[i+1]] != isDigit)
+		if letterSoon(text, i) {
+			return true
+		}
+		return letters > 0 && (digits > 0 || i+1 == len(text) || class[text[i+1]] != isDigit)
 	}
 	return false
 }
@@ -313,9 +324,10 @@ func endsSentence(text []byte, i int) bool {
 // as it stands: without a possessive 's, then with digits and signs read as
 // letters, then without signs at its ends.
 func (t *table) findFolded(w []byte) wordID {
-	if n := len(w); n > 2 && w[n-2] == '\'' && w[n-1] == 's' {
-		w = w[:n-2]
-		if id := t.vocabulary.lookup(w); id != unknownWord {
+	n := len(w)
+	owns := n > 2 && w[n-2] == '\'' && w[n-1] == 's'
+	if owns {
+		if id := t.vocabulary.lookup(w[:n-2]); id != unknownWord {
 			return id
 		}
 	}
@@ -329,6 +341,8 @@ func (t *table) findFolded(w []byte) wordID {
 		case class[c] == isLetter:
 			letters++
 			as[i] = c
+		case c == '\'': // "d0n't"
+			as[i] = c
 		case leet[c] != 0:
 			as[i] = leet[c]
 			ones = ones || c == '1' || c == '!'
@@ -341,6 +355,10 @@ func (t *table) findFolded(w []byte) wordID {
 		return unknownWord
 	}
 	id := t.vocabulary.lookupIn(&as)
+	if id == unknownWord && owns {
+		w, as[n-2], as[n-1] = w[:n-2], 0, 0
+		id = t.vocabulary.lookupIn(&as)
+	}
 	if id == unknownWord && ones {
 		// 1 and ! stand for i, and for l, in one word for both.
 		for i, c := range w {

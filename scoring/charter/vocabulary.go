@@ -149,20 +149,24 @@ func (v *vocabulary) lookup(w []byte) wordID {
 	return v.find(&k)
 }
 
-// shortestSlip is the length from which a word's misspellings are told from
-// other words.
-const shortestSlip = 5
+// From these lengths on, a word's misspellings are told from other words.
+const (
+	shortestSwap = 4
+	shortestDrop = 5
+)
 
 // slipsOf gives the misspellings of w that leave it readable: an inner vowel
 // left out, or two letters after the first changed about.
 func slipsOf(w string) (all []string) {
-	if len(w) < shortestSlip || len(w) > longestWord {
+	if len(w) < shortestSwap || len(w) > longestWord {
 		return nil
 	}
 	for i := 1; i < len(w)-1; i++ {
 		switch w[i] {
 		case 'a', 'e', 'i', 'o', 'u':
-			all = append(all, w[:i]+w[i+1:])
+			if len(w) >= shortestDrop {
+				all = append(all, w[:i]+w[i+1:])
+			}
 		}
 		if w[i] != w[i+1] {
 			all = append(all, w[:i]+w[i+1:i+2]+w[i:i+1]+w[i+2:])

@@ -1,4 +1,4 @@
-package openai
+package dialect
 
 import (
 	"github.com/kaizen-os/deliberation/quorum"
@@ -16,6 +16,10 @@ const (
 	instructCode   = `Reply with the complete code in one fenced block, and as little else as you can.`
 
 	instructOptions = "The options are:"
+
+	// For a client's own form, where a provider has no setting for it.
+	instructObject = `Reply with one JSON object and nothing else.`
+	instructSchema = `Reply with one JSON value that the following JSON Schema accepts, and nothing else:`
 )
 
 func instruction(kind quorum.Kind) string {
@@ -36,9 +40,20 @@ func instruction(kind quorum.Kind) string {
 	return "" // auto and text: the model answers as it would
 }
 
-// appendInstruction appends what a model is told about d's kind, with the
-// options of a choice lettered in their order; nothing if it is told nothing.
-func appendInstruction(dst []byte, d *quorum.Deliberation) []byte {
+// AppendInstruction appends what a model is told beside d's own messages, or
+// nothing. A client that says what form replies are to have, or offers tools, has
+// its word alone; lacks says which forms the model's provider has no setting for,
+// so that they are told in words.
+func AppendInstruction(dst []byte, d *quorum.Deliberation, lacks Lacks) []byte {
+	if g := d.Generation; g != nil && (g.Format != quorum.FormatText || len(g.Tools) > 0) {
+		switch {
+		case g.Format == quorum.FormatJSON && lacks.Has(NoJSONObject):
+			dst = append(dst, instructObject...)
+		case g.Format == quorum.FormatSchema && lacks.Has(NoJSONSchema):
+			dst = append(append(append(dst, instructSchema...), '\n'), g.Schema...)
+		}
+		return dst
+	}
 	dst = append(dst, instruction(d.Kind)...)
 	if d.Kind != quorum.Choice || len(d.Options) == 0 || len(d.Options) > 26 {
 		return dst
