@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/kaizen-os/deliberation/fanout/openai"
 	"github.com/kaizen-os/deliberation/fanout/upstream"
 	"github.com/kaizen-os/deliberation/gateway"
+	"github.com/kaizen-os/deliberation/quorum"
 )
 
 // An adapter speaks one provider's dialect and keeps connections to it.
@@ -28,6 +31,14 @@ type adapter interface {
 type reach struct {
 	adapter
 	keySource
+}
+
+// Ask is the adapter's, and drops a token that the companion does not take: the
+// next call gets another.
+func (r *reach) Ask(ctx context.Context, d *quorum.Deliberation, reply *quorum.Reply) error {
+	err := r.adapter.Ask(ctx, d, reply)
+	r.heard(err)
+	return err
 }
 
 func (r *reach) Close() {
@@ -44,6 +55,16 @@ type keySource struct {
 func (s *keySource) Close() {
 	if s.tokens != nil {
 		s.tokens.Close()
+	}
+}
+
+// heard drops a token that whoever was called does not take, as err says.
+func (s *keySource) heard(err error) {
+	if s.tokens == nil {
+		return
+	}
+	if e, ok := errors.AsType[*upstream.Error](err); ok && e.Status == http.StatusUnauthorized {
+		s.tokens.Forget()
 	}
 }
 

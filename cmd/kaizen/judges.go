@@ -10,6 +10,7 @@ import (
 	"github.com/kaizen-os/deliberation/fanout/judge"
 	"github.com/kaizen-os/deliberation/fanout/upstream"
 	"github.com/kaizen-os/deliberation/gateway"
+	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/store"
 )
 
@@ -22,13 +23,20 @@ type court struct {
 
 // A judgeReach is one judge's adapter with what its keys come from.
 type judgeReach struct {
-	*judge.Judge
+	adapter *judge.Judge
 	keySource
+}
+
+// Judge is the adapter's, and drops a token that the judge does not take.
+func (r *judgeReach) Judge(ctx context.Context, text string, tier quorum.Tier) (quorum.Opinion, error) {
+	o, err := r.adapter.Judge(ctx, text, tier)
+	r.heard(err)
+	return o, err
 }
 
 func (r *judgeReach) Close() {
 	r.keySource.Close()
-	r.Judge.Close()
+	r.adapter.Close()
 }
 
 // newCourt makes judges. One whose settings are those of before is kept, and so its
@@ -49,7 +57,7 @@ func newCourt(configs []JudgeConfig, before *court, log *slog.Logger) (*court, e
 			return nil, fmt.Errorf("judge %s: %w", cfg.ID, err)
 		}
 		j, err := gateway.NewJudge(gateway.JudgeConfig{
-			ID: cfg.ID, Kind: cfg.Kind, Model: cfg.Model, Endpoint: cfg.Endpoint, Table: judge.Tables(), Only: cfg.Companion, Judge: a.Judge,
+			ID: cfg.ID, Kind: cfg.Kind, Model: cfg.Model, Endpoint: cfg.Endpoint, Table: judge.Tables(), Only: cfg.Companion, Judge: a,
 			Evidence: cfg.Evidence, From: cfg.From, Under: cfg.Under, Sample: cfg.Sample,
 			Timeout: cfg.Timeout, PerMinute: cfg.PerMinute, PerDay: cfg.PerDay, Price: cfg.Price, InFlight: cfg.InFlight, Logger: log,
 		})
@@ -70,7 +78,7 @@ func newJudgeReach(c *JudgeConfig, log *slog.Logger) (*judgeReach, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.Judge, err = newJudgeAdapter(c, key); err != nil {
+	if r.adapter, err = newJudgeAdapter(c, key); err != nil {
 		r.keySource.Close()
 		return nil, err
 	}

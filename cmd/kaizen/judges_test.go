@@ -255,7 +255,7 @@ func TestAJudgesKeyIsRotated(t *testing.T) {
 	defer before.close(nil)
 	ask := func(name string) {
 		t.Helper()
-		if _, err := before.adapters[0].Judge.Judge(t.Context(), "text", quorum.Standard); err != nil {
+		if _, err := before.adapters[0].Judge(t.Context(), "text", quorum.Standard); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -278,16 +278,21 @@ func TestAJudgesKeyIsRotated(t *testing.T) {
 
 // A companion's own judge has whatever key the companion has, a token too.
 func TestAJudgeOfACompanionsHasItsToken(t *testing.T) {
+	var issued atomic.Int64
 	tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, `{"access_token":"a-token","token_type":"Bearer","expires_in":3600}`)
+		fmt.Fprintf(w, `{"access_token":"token-%d","token_type":"Bearer","expires_in":3600}`, issued.Add(1))
 	}))
 	defer tokens.Close()
+	const revoked = "Bearer token-1"
 	var sent atomic.Pointer[string]
 	own := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got := r.Header.Get("Authorization")
 		sent.Store(&got)
 		w.Header().Set("Content-Type", "application/json")
+		if got == revoked {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
 		io.WriteString(w, `{"score":100,"violations":[]}`)
 	}))
 	defer own.Close()
@@ -301,11 +306,21 @@ judges:
 		t.Fatal(err)
 	}
 	defer court.close(nil)
-	if _, err := court.adapters[0].Judge.Judge(t.Context(), "text", quorum.Standard); err != nil {
-		t.Fatal(err)
+	if _, err := court.adapters[0].Judge(t.Context(), "text", quorum.Standard); err == nil || *sent.Load() != revoked {
+		t.Errorf("with %q: %v", *sent.Load(), err)
 	}
-	if got := *sent.Load(); got != "Bearer a-token" {
-		t.Errorf("it is sent %q", got)
+	// One that is not taken is not sent for ever: as with a companion, only one that
+	// has just come is given another chance.
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for begun := time.Now(); *sent.Load() == revoked; <-tick.C {
+		court.adapters[0].Judge(t.Context(), "text", quorum.Standard)
+		if time.Since(begun) > patience {
+			t.Fatal("the token that is not taken is still sent")
+		}
+	}
+	if _, err := court.adapters[0].Judge(t.Context(), "text", quorum.Standard); err != nil {
+		t.Errorf("with %q: %v", *sent.Load(), err)
 	}
 }
 

@@ -46,6 +46,18 @@ func BenchmarkAssessReply(b *testing.B) {
 			}
 		})
 	}
+	b.Run("size=2048/rules", func(b *testing.B) { // without the linear model
+		rules, err := NewWith(nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		text := replyOf(2048)
+		var a quorum.Assessment
+		b.SetBytes(int64(len(text)))
+		for b.Loop() {
+			rules.AssessReply(&a, text, "")
+		}
+	})
 	b.Run("findings", func(b *testing.B) {
 		text := replyOf(2048) + "\nPhone: 512-594-4600, mail petra.haddad@northgatemail.com. Cover your tracks."
 		var a quorum.Assessment

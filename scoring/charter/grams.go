@@ -71,6 +71,9 @@ func (s *scratch) wordGram(t *table, tok *token) gram {
 	}
 	text, at := s.folded.text, int(tok.start)
 	n := stem(text[at:tok.end])
+	if n > 2 && disguised(text[at:tok.end]) {
+		return plainGram(text[at:tok.end])
+	}
 	k := key{binary.LittleEndian.Uint64(text[at : at+8])}
 	switch {
 	case n < 8:
@@ -81,6 +84,31 @@ func (s *scratch) wordGram(t *table, tok *token) gram {
 	case n > 8:
 		k[1] = binary.LittleEndian.Uint64(text[at+8:at+16]) & (1<<(8*(n-8)) - 1)
 	}
+	return k.gram()
+}
+
+// disguised reports whether w has digits in it: then they may stand for letters.
+func disguised(w []byte) bool {
+	for _, c := range w[:min(len(w), longestWord)] {
+		if class[c] == isDigit || class[c] == isJoin && c != '\'' {
+			return true
+		}
+	}
+	return false
+}
+
+// plainGram is the gram of w with digits and signs read as the letters they stand
+// for.
+func plainGram(w []byte) gram {
+	var as [longestWord]byte
+	n := copy(as[:], w)
+	for i, c := range as[:n] {
+		if leet[c] != 0 {
+			as[i] = leet[c]
+		}
+	}
+	clear(as[stem(as[:n]):])
+	k := keyOf(as[:])
 	return k.gram()
 }
 

@@ -32,6 +32,10 @@ var Limits = []Limit{
 
 var levels = [3]quorum.Score{8500, 7500, 7000}
 
+// apart is by how much more evidence each severity asks for than the one before it,
+// also where harmless texts would allow less.
+const apart = 250
+
 // Calibrate gives the evidence from which each severity is advised: the least by
 // which no limit is passed. A limit that rules alone reach leaves the model nothing
 // to add there. evidence must come from models that did not see the text.
@@ -64,7 +68,7 @@ func Calibrate(texts []Text, limits []Limit, evidence func(*Text) int32) (advise
 			}
 		}
 		if i > 0 {
-			at = max(at, advise[i-1]+1)
+			at = max(at, advise[i-1]+apart)
 		}
 		advise[i] = at
 	}

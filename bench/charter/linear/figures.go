@@ -14,6 +14,16 @@ import (
 type Figures struct {
 	Under85 []Under  `json:"under85"`
 	Recall  []Recall `json:"recallAt1Percent"` // of the benign
+	// Asked says for whom asks judges about the replies with most evidence: the
+	// evidence above which are 10, 5, 2 and 1 % of the benign replies (not of short
+	// comments), cross-validated.
+	Asked []Asked `json:"evidenceAbove"`
+}
+
+// An Asked is a share of replies, and the evidence that it has more than.
+type Asked struct {
+	Share    float64 `json:"share"`
+	Evidence int32   `json:"evidence"`
 }
 
 // An Under is the share of a label's texts that score under 85: recall of the bad,
@@ -50,6 +60,18 @@ func Measure(texts []Text, c *Crossed, table *charter.Linear, o Options, leave [
 		}
 		n := len(g.texts)
 		f.Under85 = append(f.Under85, Under{g.source, g.label, n, share(rules, n), share(cross, n), share(fit, n)})
+	}
+	var benign []int32
+	for i := range texts {
+		if t := &texts[i]; Limits[0].Of(t) && words(&t.Sample) >= charter.FewestWords {
+			benign = append(benign, c.Evidence(t))
+		}
+	}
+	slices.Sort(benign)
+	for _, s := range []float64{0.10, 0.05, 0.02, 0.01} {
+		if n := len(benign); n > 0 {
+			f.Asked = append(f.Asked, Asked{s, benign[n-1-int(s*float64(n))]})
+		}
 	}
 	for _, source := range leave {
 		ranked := func(is func(*Text) bool) bool {

@@ -168,7 +168,7 @@ func TestCalibrateKeepsToTheLimits(t *testing.T) {
 	}
 	texts = append(texts, Text{Item: &data.Item{Source: "polis"}, Score: quorum.MaxScore, Sample: short})
 	for i := range texts {
-		evidence[&texts[i]] = int32(i)
+		evidence[&texts[i]] = int32(1000 * i)
 	}
 	of := func(t *Text) int32 { return evidence[t] }
 	all := func(t *Text) bool { return true }
@@ -177,9 +177,9 @@ func TestCalibrateKeepsToTheLimits(t *testing.T) {
 		share [3]float64
 		want  [3]int32
 	}{
-		{"room for two beside what rules do; one; none", [3]float64{0.05, 0.01, 0}, [3]int32{94, 98, 99}},
-		{"rules alone are over it", [3]float64{0.02, 0, 0}, [3]int32{96, 99, 100}},
-		{"no limit at the second", [3]float64{0.05, -1, 0}, [3]int32{94, 95, 99}},
+		{"room for two beside what rules do; one; none", [3]float64{0.05, 0.01, 0}, [3]int32{94000, 98000, 99000}},
+		{"rules alone are over it", [3]float64{0.02, 0, 0}, [3]int32{96000, 99000, 99250}},
+		{"no limit at the second", [3]float64{0.05, -1, 0}, [3]int32{94000, 94250, 99000}},
 	} {
 		got := Calibrate(texts, []Limit{{"", all, tt.share}}, of)
 		if got != tt.want {

@@ -64,6 +64,9 @@ func TestTrainWritesATableAndItsCard(t *testing.T) {
 	if fmt.Sprint(c.Measured) != "[alpacaeval dna]" || len(c.Learned) != 4 || c.Learned[0].Texts != 15 || c.Learned[0].Licence != "MIT" {
 		t.Errorf("learned from %+v, measured on %v", c.Learned, c.Measured)
 	}
+	if a := c.Figures.Asked; len(a) != 4 || a[0].Share != 0.10 || a[0].Evidence > a[3].Evidence {
+		t.Errorf("evidence above which a share of replies is: %+v", a)
+	}
 	for _, secret := range []string{data, filepath.Dir(out), "zorg", "tulip"} {
 		if strings.Contains(string(text), secret) {
 			t.Errorf("the card says %q", secret)
