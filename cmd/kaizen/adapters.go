@@ -68,10 +68,10 @@ func (s *keySource) heard(err error) {
 	}
 }
 
-// soon has what files hold looked at by the next call.
-func (s *keySource) soon() {
+// reread takes what the files hold now.
+func (s *keySource) reread() {
 	for _, file := range s.files {
-		file.soon()
+		file.reread()
 	}
 }
 
@@ -181,7 +181,7 @@ func newCrew(companions []CompanionConfig, before *crew, log *slog.Logger) (*cre
 		if at := before.find(cfg); at >= 0 {
 			c.seats = append(c.seats, before.seats[at])
 			c.adapters = append(c.adapters, before.adapters[at])
-			before.adapters[at].soon()
+			before.adapters[at].reread()
 			continue
 		}
 		a, err := newReach(cfg, log)

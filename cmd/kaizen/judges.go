@@ -48,7 +48,7 @@ func newCourt(configs []JudgeConfig, before *court, log *slog.Logger) (*court, e
 		if at := before.find(cfg); at >= 0 {
 			c.judges = append(c.judges, before.judges[at])
 			c.adapters = append(c.adapters, before.adapters[at])
-			before.adapters[at].soon()
+			before.adapters[at].reread()
 			continue
 		}
 		a, err := newJudgeReach(cfg, log)

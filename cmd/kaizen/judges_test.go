@@ -34,7 +34,7 @@ judges:
 	key := newSecret(secretValue)
 	for i, want := range []JudgeConfig{
 		{ID: "moderation", Kind: "moderation", Endpoint: "https://api.openai.com/v1", Model: "omni-moderation-latest", Key: key, Timeout: 2 * time.Second, InFlight: 32,
-			Evidence: defaultJudgeEvidence, From: 6500, Under: 10_000, Sample: 10_000},
+			Evidence: -700, From: 6500, Under: 10_000, Sample: 10_000},
 		{ID: "guard", Kind: "guard", Endpoint: "http://127.0.0.1:8000/v1", Model: "llama-guard-3-8b", Timeout: 500 * time.Millisecond, InFlight: 4,
 			Evidence: -1500, From: 7000, Under: 9650, Sample: 20_000, PerMinute: 600, PerDay: 5_000_000, Price: quorum.Price{Input: 200, Output: 300}},
 		{ID: "own", Kind: "validate", Endpoint: "http://127.0.0.1:7001/base", Companion: "MINE", Key: key, Timeout: 2 * time.Second, InFlight: 32, From: 6500, Under: 10_000},
@@ -45,33 +45,6 @@ judges:
 	}
 	if at, err := originOf(c.Judges[2].Endpoint); err != nil || at != "http://127.0.0.1:7001" {
 		t.Errorf("its origin is %s: %v", at, err)
-	}
-}
-
-// What the linear model's evidence comes to changes with the model: at the default
-// a judge is asked for the 5 to 10 % of harmless replies with most of it.
-func TestTheDefaultEvidenceIsThatOfTheModel(t *testing.T) {
-	doc, err := os.ReadFile(filepath.Join("..", "..", "scoring", "charter", "linear.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var card struct {
-		Figures struct {
-			EvidenceAbove []struct {
-				Share    float64
-				Evidence int
-			}
-		}
-	}
-	if err := json.Unmarshal(doc, &card); err != nil {
-		t.Fatal(err)
-	}
-	at := map[float64]int{}
-	for _, a := range card.Figures.EvidenceAbove {
-		at[a.Share] = a.Evidence
-	}
-	if len(at) < 2 || defaultJudgeEvidence < at[0.10] || defaultJudgeEvidence > at[0.05] {
-		t.Errorf("the default is %d; want from %d, which 10 %% are above, to %d, which 5 %% are", defaultJudgeEvidence, at[0.10], at[0.05])
 	}
 }
 
@@ -215,8 +188,17 @@ func TestJudgesEndToEnd(t *testing.T) {
 	g.set("sk-guard-two", 200)
 	write("sk-guard-two")
 	s.reload(config, reloaded)
-	if v := s.mustAsk("", critical("What is 23 * 23?")); v.Status == "inquorate" || judgedAs(v) != all {
-		t.Errorf("with another key: %s, judged %s", v.Status, judgedAs(v))
+	// Its breaker may be open from before, and is not closed by a key.
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for begun := time.Now(); ; <-tick.C {
+		v := s.mustAsk("", critical("What is 23 * 23?"))
+		if v.Status != "inquorate" && judgedAs(v) == all {
+			break
+		}
+		if strings.Contains(judgedAs(v), "refused") || time.Since(begun) > patience {
+			t.Fatalf("with another key: %s, judged %s", v.Status, judgedAs(v))
+		}
 	}
 	s.reload(config+"  - {id: own, kind: validate, companion: AUREA}\n", keptAsWas)
 	if v := s.mustAsk("", critical("What is 25 * 23?")); judgedAs(v) != all {
@@ -290,7 +272,7 @@ func TestAJudgesKeyIsRotated(t *testing.T) {
 	ask("with the first key")
 	g.set("sk-guard-second", 200)
 	putFile(t, file, "sk-guard-second\n")
-	before.adapters[0].soon() // or a second later
+	before.adapters[0].reread() // or a second later
 	ask("with the second")
 
 	again := c.Judges[0]
@@ -369,5 +351,32 @@ func TestSampleKeyIsTheVaultsOwn(t *testing.T) {
 	}
 	if b, err := sampleKey(file); err != nil || a == b || a == ([32]byte{}) {
 		t.Errorf("another key gives the same, or %v", err)
+	}
+}
+
+// The default asks about 5 to 10 in 100 replies: the linear model's card says which
+// evidence that is, and changes when the model is learned anew.
+func TestDefaultEvidenceIsThatOfTheModel(t *testing.T) {
+	var card struct {
+		Figures struct {
+			EvidenceAbove []struct {
+				Share    float64 `json:"share"`
+				Evidence int     `json:"evidence"`
+			} `json:"evidenceAbove"`
+		} `json:"figures"`
+	}
+	raw, err := os.ReadFile(filepath.Join("..", "..", "scoring", "charter", "linear.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &card); err != nil {
+		t.Fatal(err)
+	}
+	at := map[float64]int{}
+	for _, above := range card.Figures.EvidenceAbove {
+		at[above.Share] = above.Evidence
+	}
+	if least, most := at[0.1], at[0.05]; least >= most || defaultJudgeEvidence < least || defaultJudgeEvidence > most {
+		t.Errorf("the default is %d; 10 %% of harmless replies have more than %d, 5 %% more than %d", defaultJudgeEvidence, least, most)
 	}
 }
