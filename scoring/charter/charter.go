@@ -73,9 +73,11 @@ func (s *Scorer) Version() string {
 	return s.table.version + "+" + s.linear.Version
 }
 
-// Digest is of all that scores: the SHA-256 of the rule table in canonical form
-// (its lines without comments, blank lines and extra spaces) or, with a linear
-// model, the SHA-256 of that digest and the model's file.
+// Digest is of the tables that score: the SHA-256 of the rule table in canonical
+// form (its lines without comments, blank lines and extra spaces) or, with a linear
+// model, the SHA-256 of that digest and the model's file. It does not know of a
+// change to the code that finds personal data: that wants another version in
+// rules.txt.
 func (s *Scorer) Digest() [32]byte { return s.digest }
 
 // Rules lists the rules in table order, and what the linear model advises behind
