@@ -152,7 +152,7 @@ func (s *scratch) sortSpans() {
 // promptFacts is the prompt as it is compared with what a reply tells.
 type promptFacts struct {
 	folded folded
-	digits []byte
+	digits []byte // of its numbers, with a space between two of them
 
 	text     string
 	searches int             // through all of it, so far
@@ -163,12 +163,24 @@ func (p *promptFacts) read(prompt string) {
 	p.text, p.searches, p.items = prompt, 0, nil
 	p.folded.fold(prompt)
 	p.digits = p.digits[:0]
+	apart := false // the next digit begins another number
 	for i, c := range p.folded.text {
 		p.folded.text[i] = lower[c]
-		if class[c] == isDigit {
+		switch {
+		case class[c] != isDigit:
+			apart = apart || partsNumbers(c)
+		case apart:
+			p.digits, apart = append(p.digits, ' ', c), false
+		default:
 			p.digits = append(p.digits, c)
 		}
 	}
+}
+
+// partsNumbers reports what stands between two numbers and within none, however it
+// is spaced: else the digits of a table would hold every number there is.
+func partsNumbers(c byte) bool {
+	return class[c] == isLetter || c == ',' || c == ';' || c == '\n'
 }
 
 // longestItem is the longest item that is looked for in the prompt; of a longer
