@@ -111,6 +111,9 @@ func (s *scratch) keep(k kind, sp span) bool {
 	if sp.end <= sp.start {
 		return false
 	}
+	if len(s.spans) == cap(s.spans) { // twice as many: some texts are nothing else
+		s.spans = slices.Grow(s.spans, len(s.spans)+4)
+	}
 	s.spans = append(s.spans, found{sp, k})
 	return true
 }
@@ -127,8 +130,8 @@ func (s *scratch) reportPersonal(t *table, a *quorum.Assessment, prompt string) 
 			continue
 		}
 		covered = f.end
-		k, ok := t.byDetector[kindNames[f.kind]]
-		if !ok || made[f.kind] == t.rules[k].most || s.prompt.holds(t, s.folded.text[f.start:f.end], f.kind) {
+		k := t.detected[f.kind]
+		if k < 0 || made[f.kind] == t.rules[k].most || s.prompt.holds(t, s.folded.text[f.start:f.end], f.kind) {
 			continue
 		}
 		made[f.kind]++
