@@ -53,6 +53,14 @@ func ibanLength(country string) int {
 	return 0
 }
 
+// accountByte is what an account number is made of: digits and capitals.
+var accountByte = func() (t [256]bool) {
+	for c := range t {
+		t[c] = class[c] == isDigit || upper(byte(c))
+	}
+	return t
+}()
+
 // findIBAN proves an account number at i: its country's length, in one piece or
 // in groups of four, and the check digits (ISO 13616, mod 97). The account of
 // every manual is none.
@@ -71,10 +79,10 @@ func findIBAN(text []byte, i int) span {
 	n, end := 0, i
 	for ; end < len(text) && n < want; end++ {
 		c := text[end]
-		if c == ' ' && n%4 == 0 && n > 0 {
-			continue
-		}
-		if !(c >= '0' && c <= '9' || c >= 'A' && c <= 'Z') {
+		if !accountByte[c] {
+			if c == ' ' && n%4 == 0 && n > 0 {
+				continue
+			}
 			return span{}
 		}
 		b[n] = c
