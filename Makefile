@@ -18,7 +18,7 @@ PLAIN  = ./bench/... ./scoring/...
 # The race detector needs a C compiler.
 RACE := $(shell $(GO) env CGO_ENABLED | grep -q 1 && command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null 2>&1 && echo -race)
 
-.PHONY: build run test race fuzz fuzz-short crash bench interop gobench eval charter-eval lint vuln smoke check clean help
+.PHONY: build run test race fuzz fuzz-short crash bench interop observe gobench eval charter-eval charter-train lint vuln smoke check clean help
 
 build:      ## compile ./kaizen
 	$(GO) build -o kaizen ./cmd/kaizen
@@ -53,6 +53,10 @@ bench: build ## the gateway and the ledger against their floors, on this machine
 interop:    ## the ledger judged by other people's code (a module of its own: bench/interop)
 	cd bench/interop && $(GO) vet ./... && "$$(cd ../.. && $(GO) tool -n staticcheck)" ./... && $(GO) test ./...
 
+observe:    ## the gateway watched by a real OpenTelemetry Collector and Prometheus (a module of its own: bench/observe)
+	@command -v prometheus >/dev/null && command -v promtool >/dev/null || { echo "prometheus and promtool are not there: .ci/prometheus unpacks them from Debian's package"; exit 1; }
+	cd bench/observe && $(GO) vet ./... && "$$(cd ../.. && $(GO) tool -n staticcheck)" ./... && $(GO) test -count=1 -timeout 20m ./...
+
 gobench:    ## benchmarks of each stage (BENCHTIME=1s)
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
 
@@ -63,6 +67,10 @@ eval: build ## accuracy on the recorded replies in DATA (EVALFLAGS="--set gsm8k 
 charter-eval: ## the charter scorer on the labelled texts in DATA (CHARTERFLAGS="--show jbb:bad": ids, scores and rules only)
 	@test -n "$(DATA)" || { echo "say where the labelled texts are: make charter-eval DATA=folder"; exit 2; }
 	$(GO) run ./bench/charter/eval --data "$(DATA)" $(CHARTERFLAGS)
+
+charter-train: ## learn the charter scorer's linear model from the labelled texts in DATA, and set its thresholds
+	@test -n "$(DATA)" || { echo "say where the labelled texts are: make charter-train DATA=folder"; exit 2; }
+	$(GO) run ./bench/charter/train --data "$(DATA)" --data bench/charter/own $(CHARTERFLAGS)
 
 lint:       ## formatting, vet, staticcheck, and which package imports which
 	@unformatted="$$(gofmt -l .)"; test -z "$$unformatted" || { echo "not formatted:"; echo "$$unformatted"; exit 1; }

@@ -58,6 +58,13 @@ func New(cfg Config) (*Fan, error) {
 //
 // Cost: one goroutine a companion.
 func (f *Fan) Ask(ctx context.Context, d *quorum.Deliberation, panel []*Line, each func(seat int, r *quorum.Reply)) *Round {
+	return f.AskOthers(ctx, d, panel, nil, each)
+}
+
+// AskOthers is Ask where some of the panel have been heard already: said[i], if it
+// is not nil, is what panel[i] said, and stands without asking it again. A nil said
+// is of a panel that nobody has heard.
+func (f *Fan) AskOthers(ctx context.Context, d *quorum.Deliberation, panel []*Line, said []*quorum.Reply, each func(seat int, r *quorum.Reply)) *Round {
 	now := time.Now()
 	r := &Round{
 		fan:      f,
@@ -82,6 +89,9 @@ func (f *Fan) Ask(ctx context.Context, d *quorum.Deliberation, panel []*Line, ea
 		s := &r.seats[i]
 		s.round, s.index, s.line, s.values = r, i, line, ctx
 		s.hard = now.Add(line.cfg.Deadline)
+		if said != nil {
+			s.said = said[i]
+		}
 		s.due = s.hard
 		if bounded && deadline.Before(s.due) {
 			s.due = deadline

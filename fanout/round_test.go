@@ -329,3 +329,37 @@ func TestCutsRaceWithArrivals(t *testing.T) {
 	}
 	fan.Drain(t.Context())
 }
+
+func TestWhoHasBeenHeardIsNotAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		never := asker(func(context.Context, *quorum.Deliberation, *quorum.Reply) error {
+			t.Error("was asked again")
+			return nil
+		})
+		panel := panelOf(t, never, says("new", time.Second), never)
+		said := []*quorum.Reply{
+			{Companion: "AUREA", Text: "old", Latency: 3 * time.Second, Attempts: 2}, nil,
+			{Companion: "ZENITH", Outcome: quorum.Failed, Reason: "http 500", Attempts: 1},
+		}
+		var mu sync.Mutex
+		read := map[int]string{}
+		round := newFan(t).AskOthers(within(t, time.Minute), question, panel, said, func(seat int, r *quorum.Reply) {
+			mu.Lock()
+			defer mu.Unlock()
+			read[seat] = r.Text
+		})
+		defer round.Cancel()
+		if order := all(round); len(order) != 3 || order[2] != 1 {
+			t.Errorf("arrivals %v", order)
+		}
+		if len(read) != 2 || read[0] != "old" || read[1] != "new" {
+			t.Errorf("read %v", read)
+		}
+		if r := round.Reply(0); *r != *said[0] {
+			t.Errorf("AUREA %+v, had said %+v", r, said[0])
+		}
+		if r := round.Reply(2); r.Outcome != quorum.Failed || r.Reason != "http 500" {
+			t.Errorf("ZENITH %+v", r)
+		}
+	})
+}

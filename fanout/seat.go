@@ -26,6 +26,7 @@ type seat struct {
 	asked  time.Time       // when the Asker was first called
 	waited time.Duration   // for the companion's limits
 	reply  quorum.Reply
+	said   *quorum.Reply // what it said before; nil: it is to be asked
 
 	attempts atomic.Int32 // reply's, for whoever may not read that yet
 
@@ -149,6 +150,11 @@ func (s *seat) moved(to BreakerState) { s.round.fan.breakerMoved(s, to) }
 
 // run is the seat's goroutine.
 func (s *seat) run() {
+	if s.said != nil {
+		s.repeat()
+		s.round.ended(s)
+		return
+	}
 	growStack(false)
 	s.ask()
 	s.mu.Lock()
@@ -171,6 +177,15 @@ func (s *seat) ask() {
 	}
 	fan.finish(s, span, err)
 	if err == nil && s.round.each != nil {
+		s.hand()
+	}
+}
+
+// repeat is ask where the companion has been heard before.
+func (s *seat) repeat() {
+	s.reply = *s.said
+	s.attempts.Store(int32(s.reply.Attempts))
+	if s.reply.Outcome == quorum.OK && s.round.each != nil {
 		s.hand()
 	}
 }

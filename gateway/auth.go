@@ -33,9 +33,10 @@ const (
 type Client struct {
 	Name      string
 	Role      Role
-	Key       [32]byte    // SHA-256 of the key
-	Tier      quorum.Tier // the highest it may ask at
-	PerSecond float64     // deliberations a second; zero is no limit
+	Key       [32]byte        // SHA-256 of the key
+	Tier      quorum.Tier     // the highest it may ask at
+	PerSecond float64         // deliberations a second; zero is no limit
+	PerDay    quorum.MicroUSD // what its deliberations may cost, a day by UTC; zero is no limit
 	Companion quorum.CompanionID
 }
 
@@ -43,12 +44,16 @@ type Client struct {
 type caller struct {
 	Client
 	bucket *rate.Limiter
+	purse  *purse // nil: no limit
 }
 
 func newCaller(c Client) *caller {
 	k := &caller{Client: c}
 	if c.PerSecond > 0 {
 		k.bucket = rate.NewLimiter(rate.Limit(c.PerSecond), max(1, int(c.PerSecond)))
+	}
+	if c.PerDay > 0 {
+		k.purse = &purse{perDay: c.PerDay}
 	}
 	return k
 }
@@ -59,8 +64,8 @@ type callers struct {
 	local *caller // who comes without a known key, while there are no clients; else nil
 }
 
-// newCallers keeps the buckets of callers that were there before with the same
-// settings, so that a reload gives nobody a fresh burst.
+// newCallers keeps the buckets and purses of callers that were there before with the
+// same settings, so that a reload gives nobody a fresh burst, or money.
 func newCallers(clients []Client, steward [32]byte, before *callers) *callers {
 	c := &callers{byKey: make(map[[32]byte]*caller, len(clients)+1)}
 	if len(clients) == 0 {

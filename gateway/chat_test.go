@@ -132,7 +132,7 @@ func TestChatModels(t *testing.T) {
 			t.Errorf("%s: %s", tt.name, c.Model)
 		}
 	}
-	if e := r.chat(wanting("kaizen/high", ""), "x-api-key", "s").openAI(403, "permission_error", "tier_not_allowed"); *e.Error.Param != "context.tier" {
+	if e := r.chat(wanting("kaizen/high", ""), "x-api-key", "s").openAI(403, "permission_error", "tier_not_allowed"); *e.Error.Param != "model" {
 		t.Errorf("%+v", e)
 	}
 	r.chat(wanting("kaizen/high", ""), "Authorization", "Bearer nobody").openAI(401, "authentication_error", "unauthorized")
@@ -179,7 +179,7 @@ func TestChatErrors(t *testing.T) {
 	if e := chat(wanting("kaizen/high", `,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"thing"}}}]`)).openAI(400, "invalid_request_error", "invalid_value"); *e.Error.Param != "tools[0].function.parameters" {
 		t.Errorf("%+v", e)
 	}
-	if e := chat(wanting("kaizen/high", `,"kaizen":{"judge":"NOBODY"}`)).openAI(400, "invalid_request_error", "invalid_value"); *e.Error.Param != "judge" {
+	if e := chat(wanting("kaizen/high", `,"kaizen":{"judge":"NOBODY"}`)).openAI(400, "invalid_request_error", "invalid_value"); *e.Error.Param != "kaizen.judge" {
 		t.Errorf("%+v", e)
 	}
 	r.chat(wanting("kaizen/high", ""), "x-api-key", "s")
@@ -326,6 +326,16 @@ func TestChatStops(t *testing.T) {
 	for stop, want := range map[string]string{`"Two"`: "One. ", `["Three","Two"]`: "One. ", `"Four"`: "One. Two. Three."} {
 		if c := r.chat(wanting("kaizen/standard", `,"stop":`+stop)).completion(); *c.Choices[0].Message.Content != want {
 			t.Errorf("%s: %+v", stop, c.Choices[0])
+		}
+	}
+}
+
+// An answer that ends at the client's limit of tokens says so.
+func TestChatLimit(t *testing.T) {
+	r := start(t, setup{panel: panelOf(t, says("One. Two."), says("One. Two."), says("One. Two."))}) // of 120 tokens, they say
+	for limit, want := range map[string]string{"120": "length", "121": "stop", `120,"stop":"Two"`: "stop"} {
+		if c := r.chat(wanting("kaizen/standard", `,"max_tokens":`+limit)).completion(); c.Choices[0].Finish != want {
+			t.Errorf("%s: %+v", limit, c.Choices[0])
 		}
 	}
 }

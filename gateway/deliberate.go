@@ -36,6 +36,7 @@ type outcome struct {
 	receipt ledger.Receipt
 	texts   *texts
 	course  *quorum.Hearing // nil where nothing followed the first round
+	panel   wire.Panel      // of a request that limits whom to ask
 }
 
 // deliberate is the product's main job, from an admitted request to a durable
@@ -60,21 +61,20 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 		return g.refusePrompt(ctx, a, &prompt)
 	}
 
-	s := g.sit(view, a)
-	s.judging = g.newJudging(ctx, s.jury, a.d, true)
+	p, payment, err := g.seatWithin(view, a)
+	if err != nil {
+		return nil, err
+	}
 	ctx, span := g.telemetry.workflow(ctx, a.d)
 	defer span.End()
-	shadows := g.askShadows(ctx, s)
-	s.round = g.fan.Ask(ctx, a.d, s.panel.lines, g.running(ctx, s, g.reading(ctx, s.sheet, s.judging)))
-	a.watch.asked(s, a.deadline)
-	end := s.listen(ctx)
-	after := g.cut(s, end, shadows)
+	s, end, after := g.hear(ctx, view, a, p)
 
 	g.telemetry.timed(ctx, "decide", func() { s.decide(g.suspended) })
 	var f *sequel
 	if a.further.any() {
 		f = g.follow(ctx, view, s, a)
 	}
+	payment.settle(s.cost(f))
 	proof, said := g.testify(s, a, &prompt, f)
 	if end == heardAll {
 		g.scorer.Release(s.sheet) // no seat of a whole panel is still being read
@@ -85,7 +85,7 @@ func (g *Gateway) deliberate(ctx context.Context, a *asking) (*outcome, error) {
 		return nil, unrecorded(a.d.ID, err)
 	}
 	after.recorded(proof, said.seed)
-	out := &outcome{proof: proof, verdict: &s.verdict, receipt: receipt, texts: said}
+	out := &outcome{proof: proof, verdict: &s.verdict, receipt: receipt, texts: said, panel: s.told(a)}
 	if f != nil {
 		out.verdict, out.course = &f.course.Verdict, f.course
 	}
@@ -117,12 +117,10 @@ func unrecorded(id string, cause error) error {
 		Message: "the proof could not be made durable, so nothing was decided; ask again"}, retryAfter: time.Second, cause: cause}
 }
 
-// sit seats the panel and fixes what it weighs. Auto is weighed as text until
-// the replies tell.
-func (g *Gateway) sit(view *view, a *asking) *sitting {
-	st := g.book.State()
-	s := &sitting{d: a.d, policy: st.Policy, scorer: g.scorer, form: a.form, jury: view.jury, watch: a.watch, twice: a.further.rounds > 1}
-	s.panel = seat(st, view.lines, a.d, a.limits)
+// sit begins the sitting of a panel and fixes what it weighs. Auto is weighed as
+// text until the replies tell.
+func (g *Gateway) sit(view *view, a *asking, p *panel) *sitting {
+	s := &sitting{d: a.d, panel: p, policy: p.state.Policy, scorer: g.scorer, form: a.form, jury: view.jury, watch: a.watch, twice: a.further.rounds > 1}
 	s.q = quorum.Question{Tier: a.d.Tier, Kind: a.d.Kind, Options: len(a.d.Options), Operation: a.d.Operation != ""}
 	if s.q.Kind == quorum.Auto {
 		s.q.Kind = quorum.Text
@@ -268,6 +266,6 @@ func (g *Gateway) admitted(req *wire.Request, k *caller, received time.Time) (*a
 	}
 	return &asking{
 		d: d, caller: k, further: further, form: held, received: received, deadline: time.Duration(req.DeadlineMs) * time.Millisecond,
-		limits: panelLimits{companions: req.MaxCompanions, cost: quorum.MicroUSD(req.MaxCostMicroUSD)},
+		limits: panelLimits{companions: req.MaxCompanions, cost: quorum.MicroUSD(req.MaxCostMicroUSD), escalate: req.Escalate},
 	}, nil
 }

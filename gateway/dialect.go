@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -138,7 +139,7 @@ func (g *Gateway) postAs(form *dialect) func(*fasthttp.RequestCtx, *caller) erro
 		level(&ask, k)
 		a, err := g.admitted(&ask.Request, k, received)
 		if err != nil {
-			return err
+			return renamed(err)
 		}
 		work := g.telemetry.context(ctx)
 		if err := g.admission.enter(work); err != nil {
@@ -176,6 +177,28 @@ func (g *Gateway) postAs(form *dialect) func(*fasthttp.RequestCtx, *caller) erro
 	}
 }
 
+// renamed is err with its fields as a provider-shaped body has them: what it has of
+// ours stands in an object of its own, and the tier in the model's name.
+func renamed(err error) error {
+	e, ok := errors.AsType[*wire.Error](err)
+	if !ok {
+		return err
+	}
+	for i := range e.Details {
+		switch field := &e.Details[i].Field; *field {
+		case "context.tier":
+			*field = "model"
+		case "kind", "operation", "judge", "synthesis":
+			*field = "kaizen." + *field
+		default:
+			if own, ok := strings.CutPrefix(*field, "context."); ok {
+				*field = "kaizen." + own
+			}
+		}
+	}
+	return e
+}
+
 // level lowers the tier of a request that leaves it to the gateway to what its key
 // may ask at.
 func level(ask *wire.Ask, k *caller) {
@@ -200,7 +223,7 @@ func (g *Gateway) told(form *dialect, a *asking, out *outcome, ask *wire.Ask) (*
 		return &wire.Told{Verdict: v}, &fault{told: wire.Error{Code: wire.Pending, DeliberationID: v.ID, Verdict: v,
 			Message: "carried, and waits for a steward to sign; look at /v1/deliberations/" + v.ID}}
 	}
-	t := &wire.Told{ID: strings.TrimPrefix(v.ID, "dlb_"), Created: time.Now().Unix(), Model: wire.ModelPrefix + out.proof.Tier.String(), Text: v.Answer, Verdict: v, Asked: ask}
+	t := &wire.Told{Full: reachedLimit(out, a.d.Generation), ID: strings.TrimPrefix(v.ID, "dlb_"), Created: time.Now().Unix(), Model: wire.ModelPrefix + out.proof.Tier.String(), Text: v.Answer, Verdict: v, Asked: ask}
 	made := a.d.Generation
 	if made == nil {
 		return t, nil
@@ -217,8 +240,16 @@ func (g *Gateway) told(form *dialect, a *asking, out *outcome, ask *wire.Ask) (*
 		t.Text = v.Value // the JSON without what the companion put around it
 	default:
 		t.Text, t.Stopped = cut(t.Text, made.Stop)
+		t.Full = t.Full && t.Stopped == ""
 	}
 	return t, nil
+}
+
+// reachedLimit reports whether the answer ends where it does because of the
+// client's limit of tokens. Companions do not say; their counts do.
+func reachedLimit(out *outcome, made *quorum.Generation) bool {
+	p, winner := out.proof, out.verdict.Winner
+	return made != nil && made.MaxTokens > 0 && winner >= 0 && !p.SpokeAgain(winner) && p.Ballots[winner].Usage.OutputTokens >= made.MaxTokens
 }
 
 // cut ends text before the first of stops in it, and says which that was. What

@@ -30,6 +30,7 @@ var statusOf = map[wire.Code]int{
 	wire.Forbidden:            fasthttp.StatusForbidden,
 	wire.TierNotAllowed:       fasthttp.StatusForbidden,
 	wire.RateLimited:          fasthttp.StatusTooManyRequests,
+	wire.BudgetExhausted:      fasthttp.StatusTooManyRequests,
 	wire.Conflict:             fasthttp.StatusConflict,
 	wire.PromptRefused:        fasthttp.StatusForbidden,
 	wire.Inquorate:            fasthttp.StatusServiceUnavailable,

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -131,10 +130,13 @@ const (
 )
 
 // unjudgedReason is what a failure is called in the record. What was not waited for
-// was not there in time.
+// was not there in time; of a status the record does not say which.
 func unjudgedReason(c fanout.Class) string {
-	if c == fanout.ClassUnneeded {
+	switch c {
+	case fanout.ClassUnneeded:
 		return reasonLate
+	case fanout.ClassBadRequest:
+		return fanout.ClassStatus.String()
 	}
 	return c.String()
 }
@@ -149,15 +151,11 @@ func judgeExpects(text string) quorum.Usage {
 // not waited for.
 type budget struct {
 	calls *rate.Limiter // nil: no limit
-
-	mu     sync.Mutex // guards what follows
-	perDay quorum.MicroUSD
-	day    int64 // the one, counted from 1970 in UTC, that spent is of
-	spent  quorum.MicroUSD
+	money purse
 }
 
 func newBudget(perMinute int, perDay quorum.MicroUSD) *budget {
-	b := &budget{perDay: perDay}
+	b := &budget{money: purse{perDay: perDay}}
 	if perMinute > 0 {
 		b.calls = rate.NewLimiter(rate.Limit(float64(perMinute)/60), perMinute)
 	}
@@ -166,29 +164,16 @@ func newBudget(perMinute int, perDay quorum.MicroUSD) *budget {
 
 // reserve takes one call and what it may cost from the budget, if they are there.
 func (b *budget) reserve(now time.Time, cost quorum.MicroUSD) (day int64, ok bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if day = now.UTC().Unix() / int64(24*time.Hour/time.Second); day != b.day {
-		b.day, b.spent = day, 0
-	}
-	if b.perDay > 0 && b.spent+cost > b.perDay || b.calls != nil && !b.calls.AllowN(now, 1) {
+	if day, ok = b.money.reserve(now, cost); ok && b.calls != nil && !b.calls.AllowN(now, 1) {
+		b.money.settle(day, cost, 0)
 		return day, false
 	}
-	if b.spent > math.MaxInt64-cost {
-		return day, false
-	}
-	b.spent += cost
-	return day, true
+	return day, ok
 }
 
-// settle puts what a call did cost in the place of what was reserved for it, unless
-// the day is over.
+// settle puts what a call did cost in the place of what was reserved for it.
 func (b *budget) settle(day int64, reserved, cost quorum.MicroUSD) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.day == day {
-		b.spent += cost - reserved
-	}
+	b.money.settle(day, reserved, cost)
 }
 
 // judgeLabels are a judge's attribute sets, made once.

@@ -311,7 +311,9 @@ func TestAJudgeThatFailsIsNoPass(t *testing.T) {
 	}{
 		{"a wrong key", answers(401), "refused"},
 		{"too many calls", answers(429, "Retry-After", "3600"), "rate_limited"},
+		{"a request that it does not take", answers(400), "bad_request"},
 		{"an error", answers(500), "status"},
+		{"a request that it does not take", answers(400), "status"},
 		{"garbage", func(w http.ResponseWriter, _ string) { io.WriteString(w, "garbage") }, "malformed"},
 		{"talk in the place of a verdict", judges("I think that this is safe."), "malformed"},
 		{"too slow", neverSays, "late"},

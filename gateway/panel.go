@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/kaizen-os/deliberation/fanout"
@@ -20,6 +19,7 @@ type Seat struct {
 // weighs by the state it was seated from. It is fixed from then on.
 type panel struct {
 	state    *state.State
+	eligible int // companions that could have been asked
 	lines    []*fanout.Line
 	members  []*quorum.Companion
 	ballots  []quorum.Ballot
@@ -50,16 +50,37 @@ func seat(s *state.State, lines map[quorum.CompanionID]*fanout.Line, d *quorum.D
 			p.members = append(p.members, &m.Companion)
 		}
 	}
-	p.narrow(d, limits)
-	n = len(p.members)
+	p.eligible = len(p.members)
+	p.open()
+	return p.narrow(d, limits)
+}
+
+// only is the panel of these of p's seats, in roster order.
+func (p *panel) only(seats []int) *panel {
+	few := *p
+	few.lines, few.members = make([]*fanout.Line, len(seats)), make([]*quorum.Companion, len(seats))
+	for to, from := range seats {
+		few.lines[to], few.members[to] = p.lines[from], p.members[from]
+	}
+	few.open()
+	return &few
+}
+
+// seatOf is the seat of a companion; -1 if it has none.
+func (p *panel) seatOf(id quorum.CompanionID) int {
+	return slices.IndexFunc(p.members, func(m *quorum.Companion) bool { return m.ID == id })
+}
+
+// open gives each seat its ballot, which says nothing yet.
+func (p *panel) open() {
+	n := len(p.members)
 	p.ballots = make([]quorum.Ballot, n)
 	p.families = make([]string, n)
 	p.reliable = make([]quorum.PPM, n)
 	for i, m := range p.members {
-		p.ballots[i] = quorum.Ballot{Companion: m.ID, Vendor: m.Vendor, Tier: m.Tier, Outcome: quorum.Unneeded, Position: -1, TierWeight: s.Policy.VoteWeight(m)}
+		p.ballots[i] = quorum.Ballot{Companion: m.ID, Vendor: m.Vendor, Tier: m.Tier, Outcome: quorum.Unneeded, Position: -1, TierWeight: p.state.Policy.VoteWeight(m)}
 		p.families[i] = m.Family
 	}
-	return p
 }
 
 // weigh fixes the weights of the whole panel for a kind of question.
@@ -71,48 +92,6 @@ func (p *panel) weigh(q *quorum.Question, topic string) {
 	p.state.Policy.Weigh(q, p.ballots, p.reliable, p.families)
 }
 
-// panelLimits is what a request allows to be spent. Zero is no limit.
-type panelLimits struct {
-	companions int
-	cost       quorum.MicroUSD
-}
-
 // expectedOutput is how many tokens a reply is reckoned to have before it is
 // there: a few paragraphs.
 const expectedOutput = 500
-
-// narrow holds the panel to the request's limits: the most reliable companions
-// first, as long as the expected cost stays within the money.
-func (p *panel) narrow(d *quorum.Deliberation, limits panelLimits) {
-	if limits.companions == 0 && limits.cost == 0 {
-		return
-	}
-	kind := d.Kind
-	if kind == quorum.Auto {
-		kind = quorum.Text
-	}
-	order := make([]int, len(p.members))
-	worth := make([]quorum.PPM, len(p.members))
-	for i, m := range p.members {
-		order[i] = i
-		worth[i] = p.state.Roster.Find(m.ID).Standing.Of(p.state.Policy, p.state.Policy.VoteWeight(m), kind, d.Topic)
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(worth[b], worth[a]) })
-	expected := expected(d)
-	var spent quorum.MicroUSD
-	chosen := order[:0]
-	for _, i := range order {
-		cost := p.members[i].Price.Cost(expected)
-		if limits.companions > 0 && len(chosen) == limits.companions || limits.cost > 0 && spent+cost > limits.cost {
-			continue
-		}
-		spent += cost
-		chosen = append(chosen, i)
-	}
-	slices.Sort(chosen)
-	lines, members := make([]*fanout.Line, len(chosen)), make([]*quorum.Companion, len(chosen))
-	for to, from := range chosen {
-		lines[to], members[to] = p.lines[from], p.members[from]
-	}
-	p.lines, p.members = lines, members
-}

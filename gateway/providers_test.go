@@ -11,7 +11,7 @@ import (
 func askedOf(path, more string) string {
 	switch path {
 	case messagesPath:
-		return `{"model":"kaizen/standard","max_tokens":100,"messages":[{"role":"user","content":"What is 17 * 23?"}]` + more + `}`
+		return `{"model":"kaizen/standard","max_tokens":1000,"messages":[{"role":"user","content":"What is 17 * 23?"}]` + more + `}`
 	case responsesPath:
 		return `{"model":"kaizen/standard","input":"What is 17 * 23?"` + more + `}`
 	}

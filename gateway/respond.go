@@ -22,6 +22,7 @@ func (g *Gateway) respond(o *outcome, include wire.Include) *wire.Deliberation {
 		Timing: wire.Timing{Total: wire.Micros(p.TotalMicros), Wait: wire.Micros(p.WaitMicros), Overhead: wire.Micros(p.TotalMicros - p.WaitMicros)},
 		Proof: wire.Proof{Index: receipt.Index, LeafHash: base64.StdEncoding.EncodeToString(receipt.LeafHash[:]),
 			Receipt: "/v1/deliberations/" + p.ID + "/receipt"},
+		Panel: o.panel,
 	}
 	// Until a steward has signed there is no answer: a verdict that waits shows
 	// its ballots and its decision only.

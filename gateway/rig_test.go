@@ -445,12 +445,21 @@ type door struct {
 	mu     sync.Mutex // guards what follows
 	inside int
 	waits  []chan struct{}
-	last   net.Conn // that came in
+	last   net.Conn     // that came in
+	seen   func([]byte) // is shown every write to those who come from then on
 }
 
 type guest struct {
 	net.Conn
 	leave func()
+	seen  func([]byte)
+}
+
+func (g *guest) Write(b []byte) (int, error) {
+	if g.seen != nil {
+		g.seen(b)
+	}
+	return g.Conn.Write(b)
 }
 
 func (g *guest) Close() error {
@@ -466,8 +475,16 @@ func (d *door) Accept() (net.Conn, error) {
 	d.count(1)
 	d.mu.Lock()
 	d.last = c
+	seen := d.seen
 	d.mu.Unlock()
-	return &guest{c, sync.OnceFunc(func() { d.count(-1) })}, nil
+	return &guest{c, sync.OnceFunc(func() { d.count(-1) }), seen}, nil
+}
+
+// watch has seen shown every write to those who come from now on.
+func (d *door) watch(seen func([]byte)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.seen = seen
 }
 
 func (d *door) count(change int) {

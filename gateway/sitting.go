@@ -27,10 +27,12 @@ type sitting struct {
 	q       quorum.Question
 	verdict quorum.Verdict
 	in      []bool
-	waited  time.Duration // from begun to the last reply that was listened to
-	twice   bool          // a second round may follow
-	watch   *watch        // who is told how it goes; nil for nobody
-	left    bool          // the client has left meanwhile
+	waited  time.Duration   // from begun to the last reply that was listened to
+	twice   bool            // a second round may follow
+	before  []*quorum.Reply // by seat: what a smaller panel had heard; nil for nothing
+	widened bool            // a few had been heard first, and left it open
+	watch   *watch          // who is told how it goes; nil for nobody
+	left    bool            // the client has left meanwhile
 }
 
 // Why listening ended.
@@ -40,6 +42,7 @@ const (
 	heardAll heard = iota
 	heardEnough
 	heardDeadline
+	heardFew  // of a panel that could have been larger
 	heardGone // the client has left: what is out is not waited for
 )
 
@@ -57,7 +60,9 @@ func (s *sitting) listen(ctx context.Context) heard {
 				return heardAll
 			}
 			s.take(seat)
-			s.watch.ballot(s, seat)
+			if s.before == nil || s.before[seat] == nil {
+				s.watch.ballot(s, seat)
+			}
 			if s.d.Wait == quorum.WaitAll {
 				continue
 			}
@@ -153,4 +158,16 @@ func (s *sitting) decide(suspended func(quorum.CompanionID) bool) {
 		quorum.Coarsen(s.q.Similarities)
 	}
 	s.verdict = s.policy.Decide(&s.q, s.panel.ballots)
+}
+
+// cost is what was spent on the panel and what followed, which may be nothing;
+// reckoned, for calls whose cost nobody will tell.
+func (s *sitting) cost(f *sequel) (sum quorum.MicroUSD) {
+	if f != nil {
+		return f.spent
+	}
+	for i, m := range s.panel.members {
+		sum += spent(s.round.Reply(i), m, s.d)
+	}
+	return sum
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -558,6 +559,42 @@ func TestStreamKeepsItsConnection(t *testing.T) {
 	}
 	if n := r.server.GetOpenConnectionsCount(); n != 1 {
 		t.Errorf("%d connections", n)
+	}
+}
+
+// Each event is one write, and is sent when it is there.
+func TestStreamWritesEachEventByItself(t *testing.T) {
+	r := start(t, setup{panel: panelOf(t, says("391"), says("391"))})
+	var mu sync.Mutex
+	var writes []string
+	r.door.watch(func(b []byte) {
+		mu.Lock()
+		defer mu.Unlock()
+		writes = append(writes, string(b))
+	})
+	for _, path := range []string{"/v1/deliberate", chatPath, messagesPath} {
+		body := `{"prompt":"x","include":[]}`
+		if path != "/v1/deliberate" {
+			body = askedOf(path, `,"stream":true`)
+		}
+		events, comments := r.hear(path, body).rest()
+		mu.Lock()
+		told := 0
+		for _, w := range writes {
+			switch n := strings.Count(w, "\n\n"); {
+			case n > 1:
+				t.Errorf("%s: %d events in one write: %q", path, n, w)
+			case n == 1:
+				told++
+			case !strings.HasPrefix(w, "0\r\n"): // the end of the body
+				t.Errorf("%s: no whole event in %q", path, w)
+			}
+		}
+		if told != len(events)+len(comments) {
+			t.Errorf("%s: %d writes for %d events and %d comments", path, told, len(events), len(comments))
+		}
+		writes = nil
+		mu.Unlock()
 	}
 }
 

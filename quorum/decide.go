@@ -189,6 +189,18 @@ func (s *support) add(rule *Rule, b *Ballot) {
 	}
 }
 
+// MetBy reports whether the rule's approvals, tiers and vendors are met if all of
+// these companions support one answer.
+func (r *Rule) MetBy(companions []*Companion) bool {
+	var s support
+	for _, c := range companions {
+		if c.Tier >= r.Floor {
+			s.add(r, &Ballot{Tier: c.Tier, Vendor: c.Vendor})
+		}
+	}
+	return s.enough(r)
+}
+
 func (s *support) enough(rule *Rule) bool {
 	for i, a := range rule.AtLeast {
 		if s.atLeast[i] < a.Count {

@@ -254,12 +254,13 @@ func (sh *Sheet) equate(q *quorum.Question, ballots []quorum.Ballot, words []*an
 		for j := i + 1; j < len(ballots); j++ {
 			at++
 			a, b := &sh.readings[i], &sh.readings[j]
-			same := words[i] != none && words[j] != none && a.calls == b.calls && a.text == b.text
+			both := words[i] != none && words[j] != none // else one may be being read at this moment
+			same := both && a.calls == b.calls && a.text == b.text
 			if q.Similarities != nil {
 				switch {
 				case same:
 					q.Similarities[at] = quorum.One
-				case a.calls || b.calls:
+				case both && (a.calls || b.calls):
 					q.Similarities[at] = 0 // a call is like no text, and like no other call
 				}
 				if q.Open {

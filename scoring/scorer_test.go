@@ -2,10 +2,12 @@ package scoring
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/kaizen-os/deliberation/quorum"
+	"github.com/kaizen-os/deliberation/scoring/form"
 )
 
 // sat is a panel that has read texts as replies to a question of this kind.
@@ -142,5 +144,33 @@ func TestAJudgeLowersAScore(t *testing.T) {
 	var b quorum.Ballot
 	if s.scorer.Cast(&b, fresh, 0, quorum.Number, &s.replies[0]); b.Judged != "" || b.Score != quorum.MaxScore {
 		t.Errorf("a sheet that is used again remembers: judged %q at %s", b.Judged, b.Score)
+	}
+}
+
+// A seat that was not waited for may be in the middle of being read while the others
+// are compared: nothing of it is looked at. Only the race detector can tell.
+func TestWhoIsNotWaitedForIsNotComparedWith(t *testing.T) {
+	s := sat(quorum.Text, nil, "The bridge is safe.", "The bridge is safe.", `{"tool_calls":[{"name":"inspect","arguments":{}}]}`)
+	held, err := form.New(&quorum.Generation{Tools: []quorum.Tool{{Name: "inspect"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sheet := s.scorer.NewSheet(&s.d, len(s.replies))
+	sheet.Hold(held)
+	for i := range 2 {
+		s.scorer.Read(sheet, i, &s.replies[i])
+		s.scorer.Cast(&s.ballots[i], sheet, i, quorum.Text, &s.replies[i])
+	}
+	s.ballots[2].Outcome = quorum.Unneeded
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		s.scorer.Read(sheet, 2, &s.replies[2])
+	}()
+	q := quorum.Question{Tier: s.d.Tier, Kind: quorum.Text}
+	s.scorer.Compare(s.policy, &q, sheet, s.ballots)
+	<-read
+	if want := []quorum.PPM{quorum.One, 0, 0}; !slices.Equal(q.Similarities, want) {
+		t.Errorf("as alike as %v, want %v", q.Similarities, want)
 	}
 }

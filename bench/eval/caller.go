@@ -47,17 +47,19 @@ type request struct {
 	Options []string `json:"options,omitempty"`
 	Wait    string   `json:"wait"`
 	Include []string `json:"include"`
+
+	Escalate bool `json:"escalate,omitempty"`
 }
 
 // deliberate puts one prompt to the gateway. d is nil when it did not answer
 // with a deliberation, however it said so; an error is that it could not be
 // reached.
-func (c *caller) deliberate(it *sim.Item, wait quorum.Wait) (status int, d *wire.Deliberation, err error) {
+func (c *caller) deliberate(it *sim.Item, wait quorum.Wait, escalate bool) (status int, d *wire.Deliberation, err error) {
 	kind, err := it.Kind.Kind()
 	if err != nil {
 		return 0, nil, err
 	}
-	r := request{Prompt: it.Ask, Kind: kind.String(), Options: it.Options(), Wait: wait.String(), Include: []string{"ballots", "positions"}}
+	r := request{Prompt: it.Ask, Kind: kind.String(), Options: it.Options(), Wait: wait.String(), Include: []string{"ballots", "positions"}, Escalate: escalate}
 	r.Context.Tier = c.tier.String()
 	status, body, err := c.do(fasthttp.MethodPost, "/v1/deliberate", c.gateway.Key, r, time.Minute)
 	if err != nil {

@@ -113,7 +113,35 @@ func (r *Report) Goals() (goals []Goal) {
 		g.judge() // also what was not measured: the gateways did wait
 		goals = append(goals, g)
 	}
+	for _, g := range escalationGoals(r.Results) {
+		add(g)
+	}
 	return goals
+}
+
+// escalationGoals are those of asking a few first, over all panels alike: what is
+// saved where all companions cost alike, and what is lost.
+func escalationGoals(results []*Result) []Goal {
+	var saved, lost []float64
+	labels := 0
+	for i := range results {
+		e := results[i].Escalated
+		if e == nil {
+			continue
+		}
+		saved = append(saved, 100*(1-e.Asked))
+		scale := 100.0
+		if results[i].Kind == sim.OpenItem {
+			scale = 10 // a judge's score, 1 to 10
+		}
+		lost = append(lost, -scale*e.AgainstAll.Mean)
+		labels = max(labels, e.Labels)
+	}
+	what := "escalating, " + count(len(saved), "panel") + ": "
+	return []Goal{
+		{What: what + "cost saved, of all at once", Labels: labels, Unit: "points", Goal: 40, Measured: lone(mean(saved))},
+		{What: what + "less right than all", Labels: labels, Unit: "points", AtMost: true, Goal: 0.5, Measured: lone(mean(lost))},
+	}
 }
 
 // earlyGoals are those of deciding before all have answered, over panels of

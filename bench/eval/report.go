@@ -40,7 +40,7 @@ func (r *Report) preamble() []string {
 
 // tables of the report, in the order they are read.
 func (r *Report) tables() []table.Table {
-	return []table.Table{r.goals(), r.sideBySide(), r.gateways(), r.early(), r.verdicts(), r.cost(), r.models()}
+	return []table.Table{r.goals(), r.sideBySide(), r.gateways(), r.early(), r.escalated(), r.verdicts(), r.cost(), r.models()}
 }
 
 func (r *Report) goals() table.Table {
@@ -157,6 +157,18 @@ func (r *Report) early() table.Table {
 		for _, way := range result.Early.Ways {
 			t.Add("", result.heading(), fmt.Sprint(result.Early.Labels), way.Wait, graded(way.Score, false), interval(way.AgainstAll, false), percent(way.Heard),
 				fmt.Sprintf("%d of %d", way.Compared, result.Prompts), fmt.Sprint(way.Leaders), fmt.Sprint(way.Verdicts))
+		}
+	}
+	return t
+}
+
+func (r *Report) escalated() table.Table {
+	t := table.Table{Title: "Escalating", Note: "each prompt put to a few first and to all where those left it open, held against all at once; asked: companions, in per cent of the panel, which is the cost where all cost alike; widened: prompts that were put to all, in per cent",
+		Header: []string{"set, panel", "labels", "score", "less all's (95 %)", "asked", "widened"}}
+	for _, result := range r.Results {
+		if e := result.Escalated; e != nil {
+			open := result.Kind == sim.OpenItem
+			t.Add("", result.heading(), fmt.Sprint(e.Labels), graded(e.Score, open), interval(e.AgainstAll, open), percent(e.Asked), percent(e.Widened))
 		}
 	}
 	return t

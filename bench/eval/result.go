@@ -21,6 +21,8 @@ type Result struct {
 	Earned   []Contender      `json:"earned"` // by number of labelled prompts
 	Early    *Early           `json:"early,omitzero"`
 	Cost     Cost             `json:"cost"`
+
+	Escalated *Escalation `json:"escalated,omitzero"`
 }
 
 // A Contender is one way to come by an answer: a single model, a plain majority,
@@ -88,6 +90,33 @@ type Cost struct {
 
 	// Recorded is to the answer: Decision and the durable record.
 	Recorded float64 `json:"recorded"`
+}
+
+// An Escalation is prompts put to a few companions first, and to the others where
+// those left it open, held against asking all at once.
+type Escalation struct {
+	Labels     int      `json:"labels"`
+	Score      float64  `json:"score"`
+	AgainstAll Interval `json:"againstAll"` // less the score with all, over the same prompts
+	Asked      float64  `json:"asked"`      // share of the panel's companions that were asked: what it costs, where all cost alike
+	Widened    float64  `json:"widened"`    // share of prompts that were put to all
+}
+
+func escalation(labels int, outcomes, all []outcome, panel int) *Escalation {
+	e := &Escalation{Labels: labels}
+	var grades, whole []float64
+	asked, widened := 0, 0
+	for i, o := range outcomes {
+		grades, whole = append(grades, o.grade), append(whole, all[i].grade)
+		asked += len(o.weights)
+		if len(o.weights) == panel {
+			widened++
+		}
+	}
+	e.Score, e.AgainstAll = mean(grades), paired(grades, whole)
+	e.Asked = float64(asked) / float64(panel*len(outcomes))
+	e.Widened = float64(widened) / float64(len(outcomes))
+	return e
 }
 
 // contend makes a gateway's Contender of its outcomes; best is by the same

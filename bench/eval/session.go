@@ -38,6 +38,7 @@ type pass struct {
 	indices  []int         // of the prompts to ask
 	waits    []quorum.Wait // each prompt in each of these ways, in turn
 	into     [][]outcome   // by way of waiting, then by prompt
+	few      []outcome     // by prompt: put to a few first; nil for not
 }
 
 // outcome is what one prompt came to.
@@ -81,13 +82,19 @@ func (s *session) run(ctx context.Context) (*Result, error) {
 	var waited [][]outcome // all and then cfg.Waits, from the same gateways
 	earned := make([][][]outcome, len(labels))
 	given := make([]int, len(labels))
+	var few []outcome
 	for i, n := range labels {
 		waits, companions := ways[:1], instant
 		if early && n > 0 && i == len(labels)-1 {
 			waits, companions = ways, spread
 		}
 		earned[i] = s.sheet(len(waits))
-		more := s.earning(n, pass{want: GatewayConfig{Panel: companions.Endpoints()}, waits: waits, into: earned[i]})
+		like := pass{want: GatewayConfig{Panel: companions.Endpoints()}, waits: waits, into: earned[i]}
+		if i == len(labels)-1 {
+			few = s.sheet(1)[0]
+			like.few = few
+		}
+		more := s.earning(n, like)
 		for _, p := range more {
 			if given[i] == 0 || len(p.labelled) < given[i] {
 				given[i] = len(p.labelled)
@@ -126,6 +133,10 @@ func (s *session) run(ctx context.Context) (*Result, error) {
 		for i, wait := range s.cfg.Waits {
 			result.Early.Ways = append(result.Early.Ways, compare(wait, waited[i+1], waited[0]))
 		}
+	}
+	if few != nil {
+		n := len(labels) - 1
+		result.Escalated = escalation(labels[n], few, earned[n][0], len(s.panel.columns))
 	}
 	result.Cost, err = s.cost(ctx, GatewayConfig{Panel: instant.Endpoints()})
 	return result, err
@@ -227,11 +238,18 @@ func (s *session) deliberate(ctx context.Context, p *pass) error {
 		return each(ctx, s.cfg.Workers, len(p.indices), func(_ context.Context, n int) error {
 			i := p.indices[n]
 			for w, wait := range p.waits {
-				o, err := s.ask(c, s.split.graded[i], wait)
+				o, err := s.ask(c, s.split.graded[i], wait, false)
 				if err != nil {
 					return err
 				}
 				p.into[w][i] = o
+			}
+			if p.few != nil {
+				o, err := s.ask(c, s.split.graded[i], quorum.WaitAll, true)
+				if err != nil {
+					return err
+				}
+				p.few[i] = o
 			}
 			return nil
 		})
@@ -270,8 +288,8 @@ func (s *session) withGateway(ctx context.Context, want GatewayConfig, do func(*
 // ask puts one prompt to the gateway and grades what comes back. An error is
 // that the gateway could not be reached; what it answers, however bad, is an
 // outcome.
-func (s *session) ask(c *caller, it *sim.Item, wait quorum.Wait) (outcome, error) {
-	status, d, err := c.deliberate(it, wait)
+func (s *session) ask(c *caller, it *sim.Item, wait quorum.Wait, escalate bool) (outcome, error) {
+	status, d, err := c.deliberate(it, wait, escalate)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -324,7 +342,7 @@ func (s *session) cost(ctx context.Context, want GatewayConfig) (cost Cost, err 
 				return err
 			}
 			it := graded[max(i, -i-1)]
-			_, said, err := c.deliberate(it, quorum.WaitAll)
+			_, said, err := c.deliberate(it, quorum.WaitAll, false)
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"github.com/kaizen-os/deliberation/gateway/wire"
 	"math"
 	"testing"
 )
@@ -67,5 +68,15 @@ func TestMedian(t *testing.T) {
 		if got := median(tt.v); got != tt.want && !math.IsNaN(tt.want) || math.IsNaN(got) != math.IsNaN(tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
+	}
+}
+
+func TestEscalationByHand(t *testing.T) {
+	weights := func(n int) outcome { return outcome{weights: make([]wire.PPM, n)} }
+	few, all := []outcome{weights(2), weights(5), weights(2), weights(3)}, []outcome{weights(5), weights(5), weights(5), weights(5)}
+	few[0].grade, few[1].grade, all[0].grade, all[1].grade, all[2].grade = 1, 1, 1, 1, 1
+	e := escalation(100, few, all, 5)
+	if e.Labels != 100 || e.Score != 0.5 || e.AgainstAll.Mean != -0.25 || e.Asked != 12.0/20 || e.Widened != 0.25 {
+		t.Errorf("%+v", e)
 	}
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/kaizen-os/deliberation/fanout/openai"
 	"github.com/kaizen-os/deliberation/fanout/upstream"
 	"github.com/kaizen-os/deliberation/gateway"
+	"github.com/kaizen-os/deliberation/quorum"
 )
 
 // An adapter speaks one provider's dialect and keeps connections to it.
@@ -29,6 +32,18 @@ type reach struct {
 	adapter
 	tokens *oauth.Source // nil for none
 	files  []*keyFile
+}
+
+// Ask is the adapter's, and drops a token that the companion does not take: the
+// next call gets another.
+func (r *reach) Ask(ctx context.Context, d *quorum.Deliberation, reply *quorum.Reply) error {
+	err := r.adapter.Ask(ctx, d, reply)
+	if r.tokens != nil {
+		if e, ok := errors.AsType[*upstream.Error](err); ok && e.Status == http.StatusUnauthorized {
+			r.tokens.Forget()
+		}
+	}
+	return err
 }
 
 func (r *reach) Close() {

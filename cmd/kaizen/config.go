@@ -154,8 +154,9 @@ type ClientConfig struct {
 	Name      string
 	Role      string // client, citizen, companion, sentinel, steward or monitor
 	KeySHA256 [32]byte
-	Tier      quorum.Tier // the highest it may ask at
-	PerSecond float64     // 0 is no limit
+	Tier      quorum.Tier     // the highest it may ask at
+	PerSecond float64         // 0 is no limit
+	PerDay    quorum.MicroUSD // what its deliberations may cost; 0 is no limit
 	Companion quorum.CompanionID
 }
 
@@ -333,6 +334,9 @@ type fileClient struct {
 	KeySHA256 leaf `yaml:"keySHA256"`
 	Tier      leaf `yaml:"tier"`
 	PerSecond leaf `yaml:"perSecond"`
+	Budget    struct {
+		PerDay leaf `yaml:"perDay"`
+	} `yaml:"budget"`
 	Companion leaf `yaml:"companion"`
 }
 
@@ -716,6 +720,7 @@ func (r *resolver) clients(c *Config, list []fileClient) {
 			KeySHA256: r.keyHash(doc.KeySHA256, path+".keySHA256"),
 			Tier:      r.tier(doc.Tier, path+".tier", quorum.Standard),
 			PerSecond: r.decimal(doc.PerSecond, path+".perSecond", 0, maxCount, 0),
+			PerDay:    r.dollars(doc.Budget.PerDay, path+".budget.perDay"),
 			Companion: quorum.CompanionID(r.text(doc.Companion, path+".companion", "")),
 		}
 		if first, twice := names[client.Name]; twice && client.Name != "" {

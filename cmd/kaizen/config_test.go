@@ -32,7 +32,7 @@ companions:
      vendor: openai, family: gpt, sentinel: false, weight: "", maxTokensField: max_completion_tokens,
      limits: {perSecond: 20, burst: 20, inFlight: 64}, deadline: 20s, price: {input: "0.0025", output: "0.0100"}}
 clients:
-  - {name: app, role: client, keySHA256: "` + keyHash + `", tier: high, perSecond: 100}
+  - {name: app, role: client, keySHA256: "` + keyHash + `", tier: high, perSecond: 100, budget: {perDay: "5.00"}}
 `
 
 // Keys of witnesses, public.
@@ -70,7 +70,7 @@ func TestConfigExample(t *testing.T) {
 			PerSecond: 20, Burst: 20, InFlight: 64, Deadline: 20 * time.Second,
 		}},
 		Ledger:   LedgerConfig{Origin: "kaizen-os.civic.ai/ledger"},
-		Clients:  []ClientConfig{{Name: "app", Role: "client", KeySHA256: hash, Tier: quorum.High, PerSecond: 100}},
+		Clients:  []ClientConfig{{Name: "app", Role: "client", KeySHA256: hash, Tier: quorum.High, PerSecond: 100, PerDay: 5_000_000}},
 		Policy:   quorum.DefaultPolicy(),
 		Limits:   LimitsConfig{1 << 20, 256 << 10, time.Minute, 256},
 		LogLevel: slog.LevelInfo,
@@ -353,6 +353,8 @@ func TestConfigRefuses(t *testing.T) {
 		{"half a hash", clientEntry("keySHA256: " + keyHash[:32]), []string{"clients[0].keySHA256: want the key's SHA-256"}},
 		{"an unknown role", clientEntry("role: king"), []string{`clients[0].role: unknown "king"; want one of client, citizen,`}},
 		{"a negative rate", clientEntry("perSecond: -1"), []string{"clients[0].perSecond: want a number"}},
+		{"a budget of nothing", clientEntry(`budget: {perDay: "0"}`), []string{"clients[0].budget.perDay: want USD"}},
+		{"a budget without a day", clientEntry(`budget: {perWeek: "5.00"}`), []string{"perWeek"}},
 		{"the same name and key twice", clientEntry("name: app") + "  - {name: app, keySHA256: \"" + keyHash + "\"}\n", []string{"clients[1].name: app is also clients[0]", "clients[1].keySHA256: is also that of clients[0]"}},
 		{"a companion's key without companion", clientEntry("role: companion"), []string{"clients[0].companion: must be given for role companion"}},
 		{"a client's key with companion", clientEntry("companion: AUREA"), []string{"clients[0].companion: only for roles companion and sentinel"}},
@@ -457,7 +459,8 @@ func TestSecretIsNeverShown(t *testing.T) {
 }
 
 func FuzzConfig(f *testing.F) {
-	for _, s := range []string{"", example, companionEntry("weight: 1"), clientEntry("role: steward"), witnessEntry("url: https://w.example.com"), "a: &b [*b]", "key: {env: X}\n---\n", "limits: {deadline: 5s}"} {
+	for _, s := range []string{"", example, companionEntry("weight: 1"), clientEntry("role: steward"), witnessEntry("url: https://w.example.com"), companionEntry("oauth: {tokenURL: 'https://id.example.com', clientID: me, clientSecret: {env: OPENAI_API_KEY}, scopes: [a]}"),
+		companionEntry("provider: anthropic\n    without: [seed]\n    stream: false\n    maxTokens: 5"), companionEntry("azure: {apiVersion: '1', deployment: d}"), "a: &b [*b]", "key: {env: X}\n---\n", "limits: {deadline: 5s}"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kaizen-os/deliberation/bench/sim"
+	"github.com/kaizen-os/deliberation/fanout/dialect"
 	"github.com/kaizen-os/deliberation/quorum"
 )
 
@@ -21,13 +22,14 @@ type realProvider struct {
 	standard  string
 	endpoint  string
 	tokens    string // openai: the field for the limit of tokens
+	without   dialect.Lacks
 }
 
 var realProviders = []realProvider{
-	{"AUREA", "openai", "OPENAI_API_KEY", "OPENAI_MODEL", "gpt-4o", "https://api.openai.com/v1", "max_completion_tokens"},
-	{"SOLARA", "openai", "DEEPSEEK_API_KEY", "DEEPSEEK_MODEL", "deepseek-chat", "https://api.deepseek.com/v1", "max_tokens"},
-	{"ATLAS", "anthropic", "ANTHROPIC_API_KEY", "ANTHROPIC_MODEL", "claude-sonnet-4-5", ownEndpoints["anthropic"], ""},
-	{"ZENITH", "gemini", "GEMINI_API_KEY", "GEMINI_MODEL", "gemini-2.5-flash", ownEndpoints["gemini"], ""},
+	{"AUREA", "openai", "OPENAI_API_KEY", "OPENAI_MODEL", "gpt-4o", "https://api.openai.com/v1", "max_completion_tokens", 0},
+	{"SOLARA", "openai", "DEEPSEEK_API_KEY", "DEEPSEEK_MODEL", "deepseek-chat", "https://api.deepseek.com/v1", "max_tokens", dialect.NoJSONSchema},
+	{"ATLAS", "anthropic", "ANTHROPIC_API_KEY", "ANTHROPIC_MODEL", "claude-sonnet-4-5", ownEndpoints["anthropic"], "", 0},
+	{"ZENITH", "gemini", "GEMINI_API_KEY", "GEMINI_MODEL", "gemini-2.5-flash", ownEndpoints["gemini"], "", 0},
 }
 
 // realDeadline is a real provider's own deadline: the guide asks for answers
@@ -57,6 +59,7 @@ func defaultCompanions(endpoints []sim.Endpoint, getenv func(string) string) ([]
 				continue
 			}
 			c.Provider, c.Endpoint, c.MaxTokensField, c.Deadline, c.Stream = real.provider, real.endpoint, real.tokens, realDeadline, true
+			c.Without = real.without
 			c.Model = real.standard
 			if m := getenv(real.model); m != "" {
 				c.Model = m

@@ -16,10 +16,9 @@ const (
 	defaultJudgeTimeout  = 2 * time.Second // a guard of 8 billion parameters takes a fifth of that
 	defaultJudgeInFlight = 32
 	defaultJudgeSample   = 0.01 // a random 1 % tells what the rest of the cascade misses
-	// defaultJudgeEvidence, of which 6 in 100 of the usual harmless replies have more
-	// (measured on AlpacaEval, Arena-Hard and Polis with the linear model of
-	// 2026-11-25: 8.0, 20.3 and 0.1 %).
-	defaultJudgeEvidence = -1000
+	// Between 5 and 10 in 100 of the usual harmless replies have more evidence than
+	// that: see evidenceAbove in scoring/charter/linear.json, which a test holds it to.
+	defaultJudgeEvidence = -700
 	// Replies in which the rules found something, and that may count all the same: a
 	// score under the lowest minimum needs no second opinion.
 	defaultJudgeFrom  = 65
@@ -39,6 +38,7 @@ type JudgeConfig struct {
 	Model     string
 	Companion quorum.CompanionID // whose own it is; "" for everyone's
 	Key       Secret
+	KeyFile   string // as a companion's
 	Timeout   time.Duration
 	InFlight  int
 
@@ -108,6 +108,7 @@ func (r *resolver) judge(doc *fileJudge, path string, c *Config) JudgeConfig {
 		Model:     r.text(doc.Model, path+".model", ""),
 		Companion: quorum.CompanionID(r.text(doc.Companion, path+".companion", "")),
 		Key:       r.secret(&doc.Key, path+".key"),
+		KeyFile:   doc.Key.path(),
 		Timeout:   r.duration(doc.Timeout, path+".timeout", defaultJudgeTimeout),
 		InFlight:  r.count(doc.InFlight, path+".inFlight", 1, maxCount, defaultJudgeInFlight),
 		Evidence:  int32(r.count(doc.Evidence, path+".evidence", -maxJudgeEvidence, maxJudgeEvidence, defaultJudgeEvidence)),

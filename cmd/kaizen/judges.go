@@ -30,7 +30,7 @@ func newCourt(configs []JudgeConfig, before *court, log *slog.Logger) (*court, e
 			c.adapters = append(c.adapters, before.adapters[at])
 			continue
 		}
-		a, err := newJudgeAdapter(cfg)
+		a, err := newJudgeAdapter(cfg, log)
 		if err != nil {
 			return nil, fmt.Errorf("judge %s: %w", cfg.ID, err)
 		}
@@ -48,8 +48,11 @@ func newCourt(configs []JudgeConfig, before *court, log *slog.Logger) (*court, e
 	return c, nil
 }
 
-func newJudgeAdapter(c *JudgeConfig) (*judge.Judge, error) {
-	cfg := judge.Config{Upstream: upstream.Config{Origin: c.Endpoint, MaxIdle: c.InFlight}, Key: func() string { return c.Key.Reveal() }, Model: c.Model}
+func newJudgeAdapter(c *JudgeConfig, log *slog.Logger) (*judge.Judge, error) {
+	cfg := judge.Config{Upstream: upstream.Config{Origin: c.Endpoint, MaxIdle: c.InFlight}, Key: c.Key.Reveal, Model: c.Model}
+	if c.KeyFile != "" {
+		cfg.Key = newKeyFile(c.KeyFile, c.Key.Reveal(), log).Reveal
+	}
 	switch c.Kind {
 	case "moderation":
 		return judge.NewModeration(cfg)

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/kaizen-os/deliberation/quorum"
 )
 
 func TestKeyFile(t *testing.T) {
@@ -73,4 +75,49 @@ func TestKeyFile(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// A reload keeps the line of a companion whose key was rotated in its file, with its
+// breaker and connections, and has the file looked at; a key from elsewhere makes
+// another line.
+func TestACrewKeepsWhatIsUnchanged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(path, []byte("second\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	filed := CompanionConfig{Companion: quorum.Companion{ID: "ATLAS", Provider: "anthropic", Model: "m"}, Endpoint: "http://127.0.0.1:1", Key: Secret{"first"}, KeyFile: path}
+	named := filed
+	named.ID, named.KeyFile = "AUREA", ""
+	token := filed
+	token.ID, token.Key, token.KeyFile = "ZENITH", Secret{}, ""
+	token.OAuth = OAuthConfig{TokenURL: "http://127.0.0.1:1/token", ClientID: "me", Secret: Secret{"first"}, SecretFile: path}
+	before, err := newCrew([]CompanionConfig{filed, named, token}, nil, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	far := time.Now().Add(time.Hour).UnixNano()
+	before.adapters[0].files[0].next.Store(far)
+	filed.Key, named.Key, token.OAuth.Secret = Secret{"second"}, Secret{"second"}, Secret{"second"}
+	after, err := newCrew([]CompanionConfig{named, token, filed}, before, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.seats[2].Line != before.seats[0].Line || after.adapters[2] != before.adapters[0] || after.adapters[1] != before.adapters[2] {
+		t.Error("a rotated key has made another line")
+	}
+	if after.seats[0].Line == before.seats[1].Line {
+		t.Error("a key from elsewhere has made none")
+	}
+	if got := after.adapters[2].files[0].Reveal(); got != "second" {
+		t.Errorf("after the reload the key is %q", got)
+	}
+	moved := filed
+	moved.Endpoint = "http://127.0.0.1:2"
+	last, err := newCrew([]CompanionConfig{moved, {Companion: quorum.Companion{ID: "JADE", Provider: "acme"}, Endpoint: "http://127.0.0.1:1"}}, after, log)
+	if last != nil || err == nil || !strings.Contains(err.Error(), `companion JADE: provider "acme" has no adapter`) {
+		t.Errorf("an unknown provider: %v", err)
+	}
+	before.close(after)
+	after.close(nil)
 }

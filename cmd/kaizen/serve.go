@@ -295,7 +295,7 @@ func (p *process) apply(ctx context.Context, cfg *Config) error {
 	}
 	s := gateway.Settings{Seats: next.seats, Judges: judges.judges, Policy: cfg.Policy, PromptBytes: cfg.Limits.PromptBytes, MaxDeadline: cfg.Limits.Deadline}
 	for _, c := range cfg.Clients {
-		s.Clients = append(s.Clients, gateway.Client{Name: c.Name, Role: gateway.Role(c.Role), Key: c.KeySHA256, Tier: c.Tier, PerSecond: c.PerSecond, Companion: c.Companion})
+		s.Clients = append(s.Clients, gateway.Client{Name: c.Name, Role: gateway.Role(c.Role), Key: c.KeySHA256, Tier: c.Tier, PerSecond: c.PerSecond, PerDay: c.PerDay, Companion: c.Companion})
 	}
 	if err := p.gateway.Apply(ctx, s); err != nil {
 		next.close(p.crew)

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/kaizen-os/deliberation/bench/sim"
+	"github.com/kaizen-os/deliberation/fanout/dialect"
 	"github.com/kaizen-os/deliberation/gateway/wire"
 	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/store"
@@ -381,7 +382,7 @@ func TestProviderKeysMakeCompanionsReal(t *testing.T) {
 				t.Errorf("AUREA is %+v", c)
 			}
 		case "SOLARA":
-			if c.Provider != "openai" || c.Endpoint != "https://api.deepseek.com/v1" || c.Key.Reveal() != "sk-deepseek" || c.Model != "deepseek-other" {
+			if c.Provider != "openai" || c.Endpoint != "https://api.deepseek.com/v1" || c.Key.Reveal() != "sk-deepseek" || c.Without != dialect.NoJSONSchema || c.Model != "deepseek-other" {
 				t.Errorf("SOLARA is %+v", c)
 			}
 		case "ATLAS":

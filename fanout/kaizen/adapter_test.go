@@ -34,6 +34,10 @@ func TestAppendRequest(t *testing.T) {
 			`{"deliberationId":"dlb_1","prompt":"p","context":{"tier":"standard","chamber":"thought-broker","cycle":"C-114"},"kind":"text","options":[]}`},
 		{"a choice", func() { d.Kind, d.Options = quorum.Choice, []string{"A", "B"} }, 0,
 			`{"deliberationId":"dlb_1","prompt":"p","context":{"tier":"standard","chamber":"thought-broker","cycle":"C-114"},"kind":"choice","options":["A","B"],"deadlineMs":0}`},
+		{"calls of tools and their results", func() {
+			d.Kind, d.Options, d.Messages = quorum.Text, nil, []quorum.Message{{Role: "user", Content: "p"}, {Role: "assistant", Calls: []quorum.ToolCall{{ID: "1", Name: "f", Arguments: "{}"}}}, {Role: "tool", Content: "r", CallID: "1"}}
+		}, time.Second,
+			`{"deliberationId":"dlb_1","prompt":"p","messages":[{"role":"user","content":"p"},{"role":"assistant","content":"{\"toolCalls\":[{\"name\":\"f\",\"arguments\":{}}]}"},{"role":"tool","content":"r"}],"context":{"tier":"standard","chamber":"thought-broker","cycle":"C-114"},"kind":"text","options":[],"deadlineMs":1000}`},
 		{"a conversation", func() {
 			d.Kind, d.Options, d.Messages = quorum.VoteKind, nil, []quorum.Message{{Role: "system", Content: "s"}, {Role: "user", Content: "p"}}
 		}, time.Second,

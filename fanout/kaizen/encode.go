@@ -21,7 +21,11 @@ func AppendRequest(dst []byte, d *quorum.Deliberation, due time.Duration) []byte
 				dst = append(dst, ',')
 			}
 			dst = appendString(append(dst, `{"role":`...), m.Role)
-			dst = appendString(append(dst, `,"content":`...), m.Content)
+			content := m.Content
+			if len(m.Calls) > 0 { // the protocol has no field for them
+				content += quorum.CallsText(m.Calls)
+			}
+			dst = appendString(append(dst, `,"content":`...), content)
 			dst = append(dst, '}')
 		}
 		dst = append(dst, ']')

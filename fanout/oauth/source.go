@@ -52,6 +52,7 @@ type Source struct {
 
 	mu      sync.Mutex // guards what follows
 	token   string     // "" for none
+	got     time.Time  // when it came
 	replace time.Time  // when to ask for the next
 	ends    time.Time  // when this one counts as ended; zero for never
 	failure error      // of the last request, if it failed
@@ -149,7 +150,7 @@ func (s *Source) fetch() {
 	if err != nil {
 		s.failure, s.again = explain(err), now.Add(pause)
 	} else {
-		s.failure, s.token = nil, token.AccessToken
+		s.failure, s.token, s.got = nil, token.AccessToken, now
 		s.replace, s.ends = now.Add(usualLife), time.Time{}
 		if !token.Expiry.IsZero() {
 			life := token.Expiry.Sub(now)
@@ -162,6 +163,17 @@ func (s *Source) fetch() {
 	}
 	close(s.pending)
 	s.pending = nil
+}
+
+// Forget drops the token, because a companion no longer takes it: it may have been
+// withdrawn before its end. One that has only just come is kept, so that a
+// companion that takes none does not have the endpoint asked for each call.
+func (s *Source) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.got) >= pause {
+		s.token = ""
+	}
 }
 
 // Close ends a request that is out. Tokens are had no more, but the one there is.

@@ -233,6 +233,25 @@ func TestAnEndpointThatHangs(t *testing.T) {
 	})
 }
 
+func TestForget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, e := source(t, lasting(3600, 0))
+		defer s.Close()
+		for _, step := range []struct {
+			after time.Duration
+			want  string
+		}{{0, "t1"}, {0, "t1"}, {pause - 1, "t1"}, {1, "t2"}, {0, "t2"}} {
+			<-time.After(step.after)
+			if step.after > 0 || e.calls.Load() > 0 {
+				s.Forget() // in vain while the token has only just come
+			}
+			if token, err := s.Token(t.Context()); token != step.want || err != nil {
+				t.Errorf("%v later: %q, %v; want %s", step.after, token, err, step.want)
+			}
+		}
+	})
+}
+
 // Over the network: what is sent, and a secret that is rotated.
 func TestRotation(t *testing.T) {
 	asked := make(chan url.Values, 10)

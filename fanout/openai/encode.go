@@ -2,6 +2,7 @@ package openai
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/kaizen-os/deliberation/fanout/dialect"
 	"github.com/kaizen-os/deliberation/quorum"
@@ -32,7 +33,11 @@ func (a *Adapter) appendRequest(dst []byte, d *quorum.Deliberation) []byte {
 	if len(messages) > 0 && messages[0].Role == roleSystem {
 		system = append(append(system, messages[0].Content...), "\n\n"...)
 	}
-	if told := dialect.AppendInstruction(system, d, a.lacks); len(told) > len(system) {
+	lacks := a.lacks
+	if d.Generation != nil && d.Generation.Format == quorum.FormatJSON && !saysJSON(d) {
+		lacks |= dialect.NoJSONObject // servers refuse the setting unless some message speaks of JSON
+	}
+	if told := dialect.AppendInstruction(system, d, lacks); len(told) > len(system) {
 		if len(system) > 0 {
 			messages = messages[1:]
 		}
@@ -56,6 +61,16 @@ func (a *Adapter) appendRequest(dst []byte, d *quorum.Deliberation) []byte {
 		}
 	}
 	return append(dst, '}')
+}
+
+// saysJSON reports whether a message of d's speaks of JSON.
+func saysJSON(d *quorum.Deliberation) bool {
+	for i := range d.Messages {
+		if strings.Contains(strings.ToLower(d.Messages[i].Content), "json") {
+			return true
+		}
+	}
+	return len(d.Messages) == 0 && strings.Contains(strings.ToLower(d.Prompt), "json")
 }
 
 func appendMessage[Text string | []byte](dst []byte, role string, content Text) []byte {

@@ -30,6 +30,8 @@ var (
 	toldVote   = told(quorum.Deliberation{Kind: quorum.VoteKind})
 )
 
+var asJSON = &quorum.Generation{Temperature: quorum.NotGiven, TopP: quorum.NotGiven, Format: quorum.FormatJSON}
+
 func TestRequest(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -51,6 +53,10 @@ func TestRequest(t *testing.T) {
 			`{"model":"m","messages":[{"role":"system","content":` + quoted(toldChoice+"\nThe options are:\nA) red\nB) blue") + `},{"role":"user","content":"p"}]}`},
 		{"an instruction joins the client's own", Config{Model: "m"}, quorum.Deliberation{Kind: quorum.VoteKind, Messages: []quorum.Message{{Role: "system", Content: "s"}, {Role: "user", Content: "p"}}},
 			`{"model":"m","messages":[{"role":"system","content":` + quoted("s\n\n"+toldVote) + `},{"role":"user","content":"p"}]}`},
+		{"an object for a client that speaks of JSON", Config{Model: "m"}, quorum.Deliberation{Prompt: "a colour as Json", Generation: asJSON},
+			`{"model":"m","messages":[{"role":"user","content":"a colour as Json"}],"response_format":{"type":"json_object"}}`},
+		{"and for one that does not", Config{Model: "m"}, quorum.Deliberation{Messages: []quorum.Message{{Role: "system", Content: "s"}, {Role: "user", Content: "a colour"}}, Generation: asJSON},
+			`{"model":"m","messages":[{"role":"system","content":"s\n\nReply with one JSON object and nothing else."},{"role":"user","content":"a colour"}],"response_format":{"type":"json_object"}}`},
 	} {
 		tt.cfg.Upstream.Origin = "https://api.example.com/v1"
 		a, err := New(tt.cfg)

@@ -77,6 +77,7 @@ type Request struct {
 	Rounds    int    // 1 or 2; 0 leaves it to the policy
 	Judge     string // a companion, [Nobody], or "" to leave it to the policy
 	Synthesis string // likewise
+	Escalate  bool   // ask a few companions first, and the others where those leave it open
 
 	Generation *Generation // nil where the client says nothing of it
 }
@@ -114,7 +115,7 @@ const (
 
 var (
 	requestFields = []string{"prompt", "messages", "context", "kind", "options", "operation",
-		"deadlineMs", "wait", "maxCompanions", "maxCostMicroUsd", "cache", "include", "rounds", "judge", "synthesis"}
+		"deadlineMs", "wait", "maxCompanions", "maxCostMicroUsd", "cache", "include", "rounds", "judge", "synthesis", "escalate"}
 	contextFields = []string{"tier", "chamber", "cycle", "topic"}
 	messageFields = []string{"role", "content"}
 	cacheFields   = []string{"maxAgeSeconds"}
@@ -194,6 +195,8 @@ func (r *Request) field(d *decoder, name string, lim *Limits) {
 		r.Judge = companion(d)
 	case "synthesis":
 		r.Synthesis = companion(d)
+	case "escalate":
+		r.Escalate, _ = d.truth()
 	}
 }
 
@@ -429,6 +432,9 @@ func (r *Request) AppendTo(dst []byte) []byte {
 	dst = appendCount(dst, "rounds", int64(r.Rounds))
 	dst = appendField(dst, 0, "judge", r.Judge)
 	dst = appendField(dst, 0, "synthesis", r.Synthesis)
+	if r.Escalate {
+		dst = append(dst, `,"escalate":true`...)
+	}
 	return append(dst, '}')
 }
 

@@ -14,7 +14,7 @@ const guide = `{"prompt":"...","context":{"tier":"standard","chamber":"thought-b
 // full has every field that a request with a prompt may have.
 const full = `{"prompt":"Which?","context":{"tier":"high","chamber":"genesis-dome","cycle":"C-7","topic":"geo-1"},
  "kind":"choice","options":["A","B"],"operation":"mic.mint","deadlineMs":1500,"wait":"likely","maxCompanions":3,
- "maxCostMicroUsd":5000,"cache":{"maxAgeSeconds":60},"include":["ballots","positions","replies"],"rounds":2,"judge":"ATLAS","synthesis":"none"}`
+ "maxCostMicroUsd":5000,"cache":{"maxAgeSeconds":60},"include":["ballots","positions","replies"],"rounds":2,"judge":"ATLAS","synthesis":"none","escalate":true}`
 
 func TestRequestDecode(t *testing.T) {
 	plain := func(change func(*Request)) Request {
@@ -37,7 +37,7 @@ func TestRequestDecode(t *testing.T) {
 			Prompt: "Which?", Context: Context{"high", "genesis-dome", "C-7", "geo-1"},
 			Kind: "choice", Options: []string{"A", "B"}, Operation: "mic.mint", DeadlineMs: 1500, Wait: "likely",
 			MaxCompanions: 3, MaxCostMicroUSD: 5000, CacheMaxAgeSeconds: 60,
-			Include: IncludeBallots | IncludePositions | IncludeReplies, Rounds: 2, Judge: "ATLAS", Synthesis: "none",
+			Include: IncludeBallots | IncludePositions | IncludeReplies, Rounds: 2, Judge: "ATLAS", Synthesis: "none", Escalate: true,
 		}},
 		{"messages instead of a prompt",
 			`{"messages":[{"role":"system","content":"Be brief."},{"content":"a","role":"user"},{"role":"assistant","content":""},{"role":"user","content":"b"}]}`,

@@ -20,10 +20,20 @@ type Deliberation struct {
 	Judge     *Judge     `json:"judge,omitempty"`     // nil unless a judge was wanted
 	Synthesis *Synthesis `json:"synthesis,omitempty"` // nil unless a synthesis was wanted
 
-	Usage  Usage  `json:"usage"` // of all companions together, in every step
+	Panel  Panel  `json:"panel,omitzero"` // where the request limited whom to ask; not in what is read back later
+	Usage  Usage  `json:"usage"`          // of all companions together, in every step
 	Timing Timing `json:"timing"`
 	Cached bool   `json:"cached"` // Proof is then of the deliberation that was answered first
 	Proof  Proof  `json:"proof"`
+}
+
+// Panel says how many were asked, where a request's limits or its key's budget
+// allow less than all.
+type Panel struct {
+	Eligible     int   `json:"eligible"`             // companions that could have been asked
+	Asked        int   `json:"asked"`                // of those
+	Widened      bool  `json:"widened"`              // a few were asked first, and left it open
+	ExpectedCost int64 `json:"expectedCostMicroUsd"` // of one asking, as it was reckoned beforehand
 }
 
 // Consensus says how sure a deliberation is.
@@ -169,6 +179,17 @@ func (v *Deliberation) AppendTo(dst []byte) []byte {
 	}
 	if v.Synthesis != nil {
 		dst = v.Synthesis.appendTo(dst)
+	}
+	if v.Panel != (Panel{}) {
+		dst = append(dst, `,"panel":{"eligible":`...)
+		dst = strconv.AppendInt(dst, int64(v.Panel.Eligible), 10)
+		dst = append(dst, `,"asked":`...)
+		dst = strconv.AppendInt(dst, int64(v.Panel.Asked), 10)
+		dst = append(dst, `,"widened":`...)
+		dst = strconv.AppendBool(dst, v.Panel.Widened)
+		dst = append(dst, `,"expectedCostMicroUsd":`...)
+		dst = strconv.AppendInt(dst, v.Panel.ExpectedCost, 10)
+		dst = append(dst, '}')
 	}
 	dst = v.Usage.appendTo(dst)
 	dst = append(dst, `,"timing":{"totalMs":`...)

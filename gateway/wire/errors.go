@@ -36,6 +36,8 @@ const (
 	TierNotAllowed Code = "tier_not_allowed" // above the key's highest tier
 	RateLimited    Code = "rate_limited"     // more requests than the key's rate; see Retry-After
 
+	BudgetExhausted Code = "budget_exhausted" // the key's money for today is spent; see Retry-After
+
 	// What has been decided already.
 	Conflict Code = "conflict" // what may be said once has been, or nothing waits for this
 

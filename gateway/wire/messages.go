@@ -339,6 +339,8 @@ func (t *Told) appendStopReason(dst []byte) []byte {
 	switch {
 	case len(t.Calls) > 0:
 		return append(dst, `"tool_use","stop_sequence":null`...)
+	case t.Full:
+		return append(dst, `"max_tokens","stop_sequence":null`...)
 	case t.Stopped != "":
 		return appendString(append(dst, `"stop_sequence","stop_sequence":`...), t.Stopped)
 	}

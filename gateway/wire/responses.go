@@ -271,12 +271,13 @@ func (t *Told) appendResponse(dst []byte, whole bool) []byte {
 	dst = append(dst, t.ID...)
 	dst = append(dst, `","object":"response","created_at":`...)
 	dst = strconv.AppendInt(dst, t.Created, 10)
-	if whole {
-		dst = append(dst, `,"status":"completed"`...)
+	dst = append(append(append(dst, `,"status":"`...), t.responseStatus(whole)...), `","background":false,"error":null,"incomplete_details":`...)
+	if whole && t.incomplete() {
+		dst = append(dst, `{"reason":"max_output_tokens"}`...)
 	} else {
-		dst = append(dst, `,"status":"in_progress"`...)
+		dst = append(dst, `null`...)
 	}
-	dst = append(dst, `,"background":false,"error":null,"incomplete_details":null,"instructions":`...)
+	dst = append(dst, `,"instructions":`...)
 	if t.Asked.instructions != "" {
 		dst = appendString(dst, t.Asked.instructions)
 	} else {
@@ -336,15 +337,25 @@ func (t *Told) appendResponse(dst []byte, whole bool) []byte {
 	return append(dst, '}')
 }
 
+func (t *Told) incomplete() bool { return t.Full && len(t.Calls) == 0 }
+
+// responseStatus is that of the response and of what is in it.
+func (t *Told) responseStatus(whole bool) string {
+	switch {
+	case !whole:
+		return "in_progress"
+	case t.incomplete():
+		return "incomplete"
+	}
+	return "completed"
+}
+
 // items is how many the output has: a message, or the calls.
 func (t *Told) items() int { return max(1, len(t.Calls)) }
 
 // appendItem appends one item of the output, whole or as it is when it begins.
 func (t *Told) appendItem(dst []byte, i int, whole bool) []byte {
-	status := "in_progress"
-	if whole {
-		status = "completed"
-	}
+	status := t.responseStatus(whole)
 	if len(t.Calls) == 0 {
 		dst = append(append(dst, `{"id":"msg_`...), t.ID...)
 		dst = append(append(dst, `","type":"message","status":"`...), status...)

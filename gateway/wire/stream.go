@@ -121,7 +121,7 @@ func (t *Told) ResponseEvents() [][]byte {
 		}
 		add("response.output_item.done", at+`,"item":`+string(t.appendItem(nil, i, true)))
 	}
-	add("response.completed", `,"response":`+string(t.AppendResponse(nil)))
+	add("response."+t.responseStatus(true), `,"response":`+string(t.AppendResponse(nil)))
 	return list
 }
 

@@ -11,6 +11,7 @@ type Told struct {
 	Text    string // of the reply; "" where it calls tools
 	Calls   []ToolCall
 	Stopped string        // the stop sequence that Text was cut at, or ""
+	Full    bool          // Text ends because it reached the limit of tokens
 	Verdict *Deliberation // what stands beside the answer
 	Asked   *Ask
 }
@@ -105,8 +106,11 @@ func (t *Told) appendChatHead(dst []byte, object string) []byte {
 }
 
 func (t *Told) chatFinish() string {
-	if len(t.Calls) > 0 {
+	switch {
+	case len(t.Calls) > 0:
 		return "tool_calls"
+	case t.Full:
+		return "length"
 	}
 	return "stop"
 }

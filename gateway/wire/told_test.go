@@ -32,7 +32,9 @@ func told() map[string]*Told {
 	empty := base()
 	empty.Text = ""
 	empty.Verdict.Ballots, empty.Verdict.Positions, empty.Verdict.Dissent = []Ballot{{Companion: "AUREA", Score: 9750, Confidence: None}}, []Position{{Answer: "a", Share: 1_000_000, Companions: []string{"AUREA"}}}, nil
-	return map[string]*Told{"text": base(), "long": long, "calls": calls, "stopped": stopped, "empty": empty}
+	full := base()
+	full.Full = true
+	return map[string]*Told{"text": base(), "full": full, "long": long, "calls": calls, "stopped": stopped, "empty": empty}
 }
 
 // Every form of every outcome, byte by byte.

@@ -46,6 +46,18 @@ func BenchmarkAssessReply(b *testing.B) {
 			}
 		})
 	}
+	b.Run("size=2048/rules", func(b *testing.B) { // without the linear model
+		rules, err := NewWith(nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		text := replyOf(2048)
+		var a quorum.Assessment
+		b.SetBytes(int64(len(text)))
+		for b.Loop() {
+			rules.AssessReply(&a, text, "")
+		}
+	})
 	b.Run("findings", func(b *testing.B) {
 		text := replyOf(2048) + "\nPhone: 512-594-4600, mail petra.haddad@northgatemail.com. Cover your tracks."
 		var a quorum.Assessment
@@ -67,7 +79,7 @@ var hostileUnits = []struct{ name, unit string }{
 	{"scripts", "\u0448\u0430abc\u4f60\u597d\ud55c\u0e01 "}, {"han", "\u4f60\u597d\u4e16\u754c"}, {"symbols", "\u2603\u2192"}, {"ligatures", "\ufb03\u00bd"}, {"binary", string(noise())},
 	{"sentences", "women. they are scum. "}, {"asked", "isn't it not "}, {"undone", "women are scum myth "},
 	{"items", "petra.haddad@northgatemail.com 512-594-4600, 4532756279624064 563-21-3271\n"},
-	{"apart", "s c u m "}, {"answered", "women. they are scum. "}, {"asked", "isn't it not "}, {"undone", "women are scum myth "},
+	{"apart", "k i l l  "}, {"row", "s c u m "},
 }
 
 // noise is what no text is: every byte, in no order.

@@ -51,6 +51,9 @@ func TestCases(t *testing.T) {
 		}
 	}
 	for _, r := range s.Rules() {
+		if r.Clause == quorum.Advisory {
+			continue // linear_test.go
+		}
 		if c := seen[r.ID]; c[0] < 3 || c[1] < 3 {
 			t.Errorf("rule %s has %d positive and %d negative cases, want 3 of each", r.ID, c[0], c[1])
 		}

@@ -2,6 +2,7 @@ package charter
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"math/bits"
 	"slices"
 	"sync"
@@ -19,41 +20,75 @@ type Rule struct {
 
 // A Scorer scores texts by one rule table. It is safe for concurrent use.
 type Scorer struct {
-	table *table
+	table  *table
+	linear *Linear // or nil
+	digest [32]byte
 	// pool holds scratch: words, offsets and match state of one text, some 40 KB
 	// for 2 KB of it. Without the pool each reply would allocate that anew.
 	pool sync.Pool
 }
 
-// New compiles the embedded rule table.
+// New compiles the embedded rule table and takes the embedded linear model.
 func New() *Scorer {
+	s, err := NewWith(linearFile)
+	if err != nil {
+		panic("bug: " + err.Error())
+	}
+	return s
+}
+
+// NewWith compiles the embedded rule table and takes another linear model, by its
+// file; nil is none, so that rules alone score. Error: ErrLinear.
+func NewWith(linear []byte) (*Scorer, error) {
 	t, err := parseTable(rulesText)
 	if err != nil {
 		panic("bug: " + err.Error())
 	}
-	return newScorer(t)
+	s := newScorer(t)
+	if linear == nil {
+		return s, nil
+	}
+	if s.linear, err = DecodeLinear(linear); err != nil {
+		return nil, err
+	}
+	both := sha256.New()
+	both.Write(t.digest[:])
+	both.Write(linear)
+	both.Sum(s.digest[:0])
+	return s, nil
 }
 
+// newScorer scores by rules alone.
 func newScorer(t *table) *Scorer {
-	s := &Scorer{table: t}
+	s := &Scorer{table: t, digest: t.digest}
 	s.pool.New = func() any { return newScratch(t) }
 	return s
 }
 
-// Version is the rule table's.
-func (s *Scorer) Version() string { return s.table.version }
+// Version is the rule table's, and the linear model's behind a plus.
+func (s *Scorer) Version() string {
+	if s.linear == nil {
+		return s.table.version
+	}
+	return s.table.version + "+" + s.linear.Version
+}
 
-// Digest is the SHA-256 of the rule table in canonical form: its lines without
-// comments, blank lines and extra spaces.
-func (s *Scorer) Digest() [32]byte { return s.table.digest }
+// Digest is of all that scores: the SHA-256 of the rule table in canonical form
+// (its lines without comments, blank lines and extra spaces) or, with a linear
+// model, the SHA-256 of that digest and the model's file.
+func (s *Scorer) Digest() [32]byte { return s.digest }
 
-// Rules lists the rules in table order. The caller owns the slice.
+// Rules lists the rules in table order, and what the linear model advises behind
+// them. The caller owns the slice.
 func (s *Scorer) Rules() []Rule {
 	var rules []Rule
 	for _, r := range s.table.rules {
 		if !r.fact {
 			rules = append(rules, r.Rule)
 		}
+	}
+	if s.linear != nil {
+		rules = append(rules, advisory)
 	}
 	return rules
 }
@@ -83,23 +118,33 @@ func (s *Scorer) AssessPrompt(a *quorum.Assessment, prompt string) {
 
 func (s *Scorer) assess(a *quorum.Assessment, text, prompt string, in scope) {
 	w := s.pool.Get().(*scratch)
-	w.assess(s.table, a, text, prompt, in)
+	w.assess(s.table, s.linear, a, text, prompt, in)
 	s.pool.Put(w)
 }
 
-func (s *scratch) assess(t *table, a *quorum.Assessment, text, prompt string, in scope) {
+// assess scores a text. The linear model, where there is one, reads replies only.
+func (s *scratch) assess(t *table, l *Linear, a *quorum.Assessment, text, prompt string, in scope) {
 	s.folded.fold(text)
-	s.assessFolded(t, a, prompt, in)
+	s.assessFolded(t, l, a, prompt, in)
 	s.reset()
 }
 
 // assessFolded assesses what s.folded holds.
-func (s *scratch) assessFolded(t *table, a *quorum.Assessment, prompt string, in scope) {
+func (s *scratch) assessFolded(t *table, l *Linear, a *quorum.Assessment, prompt string, in scope) {
+	s.read(t, a, prompt, in)
+	a.Evidence = 0
+	if in == inReply && l != nil {
+		s.advise(t, l, a)
+	}
+	score(a)
+}
+
+// read finds what the rules say of what s.folded holds.
+func (s *scratch) read(t *table, a *quorum.Assessment, prompt string, in scope) {
 	a.Findings = a.Findings[:0]
 	s.tokenise(t, in)
 	s.matchRules(t, in)
 	s.report(t, a, prompt)
-	score(a)
 }
 
 // scratch is the state of scoring one text.
@@ -115,6 +160,8 @@ type scratch struct {
 	// inErrors says that the text is a line of a log or an error, where items stand
 	// behind signs ("id=…", "/users/…") and may be cut short.
 	inErrors bool
+	grams    [2 * blockWords]gram // of one block of words
+	had      gramSet              // grams of the block so far
 }
 
 func newScratch(t *table) *scratch { return &scratch{held: make([]held, len(t.rules))} }

@@ -12,10 +12,16 @@
 // A [Stream] scores a reply that comes in parts; a [Redactor] puts marks in the
 // place of personal data and secrets, in logs and errors.
 //
+// A linear model over the same words then says how much the reply as a whole looks
+// like those that broke the charter: its evidence, by which replies are ranked, and
+// which may cost a finding that names no clause and alone never takes a text under
+// 65. It is learned elsewhere (bench/charter/train) and embedded as a table of
+// hashes and weights; linear.json says from what.
+//
 // A clause scores 100 times the product of (1 - severity) over its findings,
 // the text the worst of its clauses. All of it is integer, depends on nothing
 // but the text (and, for a reply, the prompt, whose personal data is no news)
-// and the table, whose digest names the version that scored.
+// and the tables, whose digest names the version that scored.
 //
 // Units: severities in parts per million, scores in hundredths of a point.
 // Cost: linear in the text; no allocation unless there are findings and

@@ -44,13 +44,13 @@ func FuzzAssess(f *testing.F) {
 				}
 				start = g.Start
 			}
-			check := quorum.Assessment{Findings: a.Findings}
+			check := quorum.Assessment{Findings: a.Findings, Evidence: a.Evidence}
 			score(&check)
 			if !reflect.DeepEqual(check, a) {
 				t.Fatalf("assessment %+v, its findings say %+v", a, check)
 			}
 			assess(&again)
-			if a.Score != again.Score || len(a.Findings) != len(again.Findings) || len(a.Findings) > 0 && !reflect.DeepEqual(a.Findings, again.Findings) {
+			if a.Score != again.Score || a.Evidence != again.Evidence || len(a.Findings) != len(again.Findings) || len(a.Findings) > 0 && !reflect.DeepEqual(a.Findings, again.Findings) {
 				t.Fatalf("assessed %+v, then %+v", a, again)
 			}
 		}

@@ -73,35 +73,51 @@ func smear(reach uint64, gap int) uint64 {
 
 // matchRules tries every pattern at every word that may anchor it.
 func (s *scratch) matchRules(t *table, in scope) {
-	for i := range s.tokens {
-		for _, a := range t.anchored[s.tokens[i].word] {
-			if a.wants&s.sentences[s.tokens[i].sentence] == 0 {
-				continue
+	quiet := 0 // nothing has come of any word from this one on
+	for i := 0; i < len(s.tokens); i++ {
+		if i%repeatEvery == 0 && i > 0 {
+			if i = repeated(s.tokens, i, quiet); i == len(s.tokens) {
+				return
 			}
-			p := &t.patterns[a.pattern]
-			r := &t.rules[p.rule]
-			h := &s.held[p.rule]
-			if r.scope&in == 0 || h.full(r, p.bit) || h.anywhere && s.undoneAt(h, i) {
-				continue
-			}
-			first, last, ok := p.at(s.tokens, i)
-			if !ok {
-				continue
-			}
-			if !h.touched {
-				h.touched = true
-				s.touched = append(s.touched, p.rule)
-			}
-			if s.undone(t, r, h, first, last) {
-				continue
-			}
-			if r.detector != "" {
-				s.announced(r.detector, int(s.tokens[last].end))
-				continue
-			}
-			h.add(r, p.bit, first, last)
+		}
+		if list := t.anchored[s.tokens[i].word]; len(list) > 0 && s.matchAt(t, in, i, list) {
+			quiet = i + 1
 		}
 	}
+}
+
+// matchAt tries the patterns of list, which token i anchors, and reports whether
+// anything came of it.
+func (s *scratch) matchAt(t *table, in scope, i int, list []anchored) (any bool) {
+	for _, a := range list {
+		if a.wants&s.sentences[s.tokens[i].sentence] == 0 {
+			continue
+		}
+		p := &t.patterns[a.pattern]
+		r := &t.rules[p.rule]
+		h := &s.held[p.rule]
+		if r.scope&in == 0 || h.full(r, p.bit) || h.anywhere && s.undoneAt(h, i) {
+			continue
+		}
+		first, last, ok := p.at(s.tokens, i)
+		if !ok {
+			continue
+		}
+		if !h.touched {
+			h.touched = true
+			s.touched = append(s.touched, p.rule)
+		}
+		if s.undone(t, r, h, first, last) {
+			continue
+		}
+		any = true
+		if r.detector != "" {
+			s.announced(r.detector, int(s.tokens[last].end))
+			continue
+		}
+		h.add(r, p.bit, first, last)
+	}
+	return any
 }
 
 // sentenceReach bounds how far from a match its sentence is searched.

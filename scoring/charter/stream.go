@@ -73,7 +73,7 @@ func (st *Stream) Assess(a *quorum.Assessment) {
 	s := st.scorer
 	w := s.pool.Get().(*scratch)
 	w.folded, *f = *f, w.folded
-	w.assessFolded(s.table, a, st.prompt, inReply)
+	w.assessFolded(s.table, s.linear, a, st.prompt, inReply)
 	w.folded, *f = *f, w.folded
 	w.reset()
 	s.pool.Put(w)

@@ -120,6 +120,7 @@ type table struct {
 	rhetoric   []int    // patterns in which a word of the two sets undoes nothing
 	refusal    int      // the fact that a reply refuses
 	complies   int      // the fact that it goes on to do it all the same
+	grams      []gram   // by wordID: what the linear model calls it
 }
 
 // wants is the traits of the part, beside the anchor, that fewest sentences have;
@@ -551,6 +552,7 @@ func (p *parser) finish() error {
 		}
 	}
 	p.vocabulary.seal()
+	p.indexGrams()
 	p.anchored = make([][]anchored, len(p.vocabulary.words))
 	for i := range p.patterns {
 		pt := &p.patterns[i]

@@ -26,7 +26,20 @@ func wordsOf(t *table, text string) string {
 }
 
 func TestWordsAreReadThroughSigns(t *testing.T) {
-	table := New().table
+	// Of its own, since words come into the rules and go.
+	table, err := parseTable(`version 1
+set negation not
+set verdict illegal
+fact refusal
+match sorry
+fact complies
+match however
+rule test.words 4 0.20
+why Has the words of this test, and no others.
+each kill it don't make a bomb install groups attack password access areas someone's family and us in`)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct{ name, text, want string }{
 		{"plain", "Kill it, don't make a bomb!", "kill it don't make a bomb"},
 		{"digits for letters", "k1ll it, d0n't m4k3 a b0mb", "kill it don't make a bomb"},

@@ -51,7 +51,7 @@ func New(g *quorum.Generation) (*Form, error) {
 	for i := range g.Tools {
 		t := &g.Tools[i]
 		var s *schema
-		if len(t.Parameters) > 0 {
+		if len(t.Parameters) > 0 && (t.Strict || steps.parts < maxRequestParts) {
 			if s, err = compile(t.Parameters, steps); err != nil {
 				return nil, &Problem{i, err.Error()}
 			}

@@ -16,6 +16,7 @@ func called(name, arguments string) string {
 func TestRead(t *testing.T) {
 	object := quorum.Generation{Format: quorum.FormatJSON}
 	person := quorum.Generation{Format: quorum.FormatSchema, Schema: []byte(`{"type":"object","properties":{"name":{"type":"string","minLength":2},"age":{"type":"integer"}},"required":["name"],"additionalProperties":false}`)}
+	choice := quorum.Generation{Format: quorum.FormatSchema, Schema: []byte(`{"properties":{"a":{"enum":["x","y",null]},"b":{"const":1},"c":{"enum":[{"e":null,"d":[1.0]}]}},"required":["a","b","c"]}`)}
 	weather := quorum.Tool{Name: "weather", Parameters: []byte(`{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}`), Strict: true}
 	loose := weather
 	loose.Strict = false
@@ -46,6 +47,10 @@ func TestRead(t *testing.T) {
 		"what it does not":                {person, `{"name":"Ada","age":36.5}`, "", "", false, false},
 		"a member too many":               {person, `{"name":"Ada","born":1815}`, "", "", false, false},
 		"a number of a billion digits":    {person, `{"name":"Ada","age":1e1000000000}`, "", "", false, false},
+		"one of the values":               {choice, `{"a":"x","b":1.0,"c":{"d":[1],"e":null}}`, `{"a":"x","b":1,"c":{"d":[1],"e":null}}`, `{"a":"x","b":1.0,"c":{"d":[1],"e":null}}`, false, true},
+		"none of the values":              {choice, `{"a":"z","b":1,"c":{"e":null,"d":[1]}}`, "", "", false, false},
+		"another than the one value":      {choice, `{"a":"x","b":2,"c":{"e":null,"d":[1]}}`, "", "", false, false},
+		"a value that is nearly the one":  {choice, `{"a":"x","b":1,"c":{"e":null,"d":["1"]}}`, "", "", false, false},
 		"an empty reply is empty":         {person, " ", "", "", false, true},
 		"a call":                          {free, called("weather", `{"city": "Rome"}`), "\"weather\":{\"city\":\"Rome\"}\n", called("weather", `{"city": "Rome"}`), true, true},
 		"a call without arguments":        {free, called("clock", ""), "\"clock\":{}\n", called("clock", ""), true, true},
@@ -97,6 +102,8 @@ func TestSchemasRefused(t *testing.T) {
 		"too large":                  `{"description":"` + strings.Repeat("a", 65<<10) + `"}`,
 		"too deep":                   deep,
 		"too many parts":             `{"enum":[` + strings.Repeat("1,", 5000) + `1]}`,
+		"a pattern that repeats":     `{"pattern":"((a{1,100}){100}){100}"}`,
+		"many that do":               `{"patternProperties":{"a{900}":{},"b{900}":{},"c{900}":{},"d{900}":{},"e{900}":{},"f{900}":{},"g{900}":{},"h{900}":{},"i{900}":{},"j{900}":{}}}`,
 		"a number too large":         `{"multipleOf":1e-1000000000}`,
 		"a number too long":          `{"maximum":` + strings.Repeat("1", 200) + `}`,
 	} {
@@ -107,6 +114,26 @@ func TestSchemasRefused(t *testing.T) {
 		_, err = New(&quorum.Generation{Tools: []quorum.Tool{{Name: "a"}, {Name: "b", Parameters: []byte(schema)}}})
 		if p, ok := err.(*Problem); !ok || p.Tool != 1 {
 			t.Errorf("%s, of a tool: %v", name, err)
+		}
+	}
+}
+
+// Many tools are no more than so much work together.
+func TestToolsTogether(t *testing.T) {
+	large := []byte(`{"enum":[` + strings.Repeat("1,", 1500) + `1]}`)
+	tools := func(n int, strict bool) (list []quorum.Tool) {
+		for i := range n {
+			list = append(list, quorum.Tool{Name: fmt.Sprintf("t%d", i), Parameters: large, Strict: strict})
+		}
+		return list
+	}
+	for _, tt := range []struct {
+		n, wrong int
+		strict   bool
+	}{{5, -1, true}, {20, 5, true}, {128, -1, false}} {
+		_, err := New(&quorum.Generation{Tools: tools(tt.n, tt.strict)})
+		if p, ok := err.(*Problem); ok != (tt.wrong >= 0) || ok && p.Tool != tt.wrong {
+			t.Errorf("%d tools: %v", tt.n, err)
 		}
 	}
 }
@@ -148,6 +175,42 @@ func TestStepsAreBounded(t *testing.T) {
 				t.Errorf("took %v", took)
 			}
 		})
+	}
+}
+
+// Nor can a long list of values be held against a long list of others.
+func TestListsAreBounded(t *testing.T) {
+	many := func(n int, of string) string { return strings.Repeat(of+",", n-1) + of }
+	numbers := "[" + many(100_000, "7") + "]"
+	var list strings.Builder
+	for i := range 50_000 {
+		fmt.Fprintf(&list, `"n%d":1,`, i)
+	}
+	names := "{" + list.String() + `"n":1}`
+	patterns := `{"patternProperties":{`
+	for i := range 300 {
+		patterns += fmt.Sprintf(`"^a+%db":{},`, i)
+	}
+	patterns += `"^b":{}}}`
+	for name, tt := range map[string]struct{ schema, reply string }{
+		"any of many types":  {`{"items":{"anyOf":[` + many(1000, `{"type":"string"}`) + `]}}`, numbers},
+		"one of many values": {`{"items":{"enum":[` + many(2000, `1`) + `]}}`, numbers},
+		"many patterns":      {patterns, names},
+		"no two the same":    {`{"type":"array","uniqueItems":true,"items":{"type":"string"}}`, numbers},
+		"other than it is":   {`{"items":{"const":[` + many(2000, `1`) + `]}}`, "[" + many(1000, "["+many(100, "1")+"]") + "]"},
+	} {
+		begun := time.Now()
+		f, err := New(&quorum.Generation{Format: quorum.FormatSchema, Schema: []byte(tt.schema)})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := f.Read(tt.reply); got.Reason != quorum.ReasonNotInForm {
+			t.Errorf("%s: %+v", name, got.Reason)
+		}
+		if took := time.Since(begun); took > 30*time.Second {
+			t.Errorf("%s: took %v", name, took)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	bench "github.com/kaizen-os/deliberation/bench/charter"
 	"github.com/kaizen-os/deliberation/bench/charter/data"
+	"github.com/kaizen-os/deliberation/bench/charter/linear"
 	"github.com/kaizen-os/deliberation/bench/load"
 	"github.com/kaizen-os/deliberation/scoring/charter"
 )
@@ -31,7 +32,7 @@ func main() {
 // options are the flags.
 type options struct {
 	data, show, markdown, json string
-	speed                      bool
+	speed, unseen              bool
 }
 
 // run is the program. A goal that is missed is no error.
@@ -42,6 +43,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	f.StringVar(&o.data, "data", "", "the folder of labelled texts, .jsonl or .jsonl.gz")
 	f.StringVar(&o.show, "show", "", "only list the items of `SOURCE[:LABEL]`, with score and rules")
 	f.BoolVar(&o.speed, "speed", true, "measure speed too")
+	f.BoolVar(&o.unseen, "unseen", true, "train anew without what is measured, and measure it by that: minutes")
 	f.StringVar(&o.markdown, "markdown", "", "also write the report to this `file`, as markdown")
 	f.StringVar(&o.json, "json", "", "also write the report to this `file`, as JSON")
 	if err := f.Parse(args); err != nil {
@@ -62,13 +64,18 @@ func run(args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	scorer := charter.New()
-	cfg := bench.Config{Items: items, Scorer: scorer}
+	cfg := bench.Config{Items: items, Scorer: scorer, Rank: linear.ByEvidence, Ranked: "rules and evidence"}
 	if o.show != "" {
 		source, label, _ := strings.Cut(o.show, ":")
 		return bench.Show(stdout, cfg, source, label)
 	}
 	if o.speed {
 		cfg.Speed = bench.SpeedConfig{Texts: 400, Rounds: 9, Hostile: []int{32 << 10, 1 << 20}}
+	}
+	if o.unseen {
+		if err := trainUnseen(&cfg); err != nil {
+			return fmt.Errorf("%w (--unseen=false measures without)", err)
+		}
 	}
 	report, err := bench.Run(cfg)
 	if err != nil {
