@@ -192,7 +192,7 @@ func TestChatErrors(t *testing.T) {
 	// Nobody could be asked, or too few answered: each companion's reason is told.
 	resp := chat(wanting("kaizen/high", ""))
 	e := resp.openAI(503, "server_error", "inquorate")
-	if len(e.Kaizen.Ballots) != 3 || e.Kaizen.Ballots[0].Reason != "http 500" || e.Kaizen.Status != "inquorate" || resp.header.Get("X-Kaizen-Deliberation") != e.Kaizen.ID || resp.header.Get("X-Kaizen-Status") != "inquorate" {
+	if len(e.Kaizen.Ballots) != 3 || e.Kaizen.Ballots[0].Reason != "http 500" || e.Kaizen.Status != "inquorate" || resp.header.Get("X-Kaizen-Deliberation") != e.Kaizen.ID || resp.header.Get("X-Request-Id") != e.Kaizen.ID || resp.header.Get("X-Kaizen-Status") != "inquorate" {
 		t.Errorf("%s %v", resp.body, resp.header)
 	}
 	if p := r.proof(e.Kaizen.ID); p.Verdict.Status != quorum.Inquorate {

@@ -98,6 +98,9 @@ func (g *Gateway) fail(ctx *fasthttp.RequestCtx, err error) {
 	if dialect := dialectOf(ctx.Path()); dialect != nil {
 		status = statusAs(&told, status)
 		ctx.SetBody(dialect.fail(nil, &told, status))
+		if told.DeliberationID != "" {
+			h.Set(dialect.requestID, told.DeliberationID)
+		}
 	} else {
 		ctx.SetBody(told.AppendTo(nil))
 	}

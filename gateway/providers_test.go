@@ -99,8 +99,8 @@ func TestMessages(t *testing.T) {
 			}
 		}
 		resp := post(tt.body)
-		if m := into[message](t, string(resp.body)); resp.status != tt.status || m.Type != "error" || m.Error.Type != tt.kind || m.Error.Message == "" {
-			t.Errorf("%s: %d %s", name, resp.status, resp.body)
+		if m := into[message](t, string(resp.body)); resp.status != tt.status || m.Type != "error" || m.Error.Type != tt.kind || m.Error.Message == "" || resp.header.Get("Request-Id") != resp.header.Get("X-Kaizen-Deliberation") {
+			t.Errorf("%s: %d %s %v", name, resp.status, resp.body, resp.header)
 		}
 	}
 }

@@ -16,9 +16,10 @@ const (
 	defaultJudgeTimeout  = 2 * time.Second // a guard of 8 billion parameters takes a fifth of that
 	defaultJudgeInFlight = 32
 	defaultJudgeSample   = 0.01 // a random 1 % tells what the rest of the cascade misses
-	// Between 5 and 10 in 100 of the usual harmless replies have more evidence than
-	// that: see evidenceAbove in scoring/charter/linear.json, which a test holds it to.
-	defaultJudgeEvidence = -700
+	// defaultJudgeEvidence is what some 10 in 100 of the usual harmless replies of 40
+	// words and more have more of, by models that had not seen them: the linear
+	// model's card (linear.json, evidenceAbove) says so, and a test holds this to it.
+	defaultJudgeEvidence = -800
 	// Replies in which the rules found something, and that may count all the same: a
 	// score under the lowest minimum needs no second opinion.
 	defaultJudgeFrom  = 65

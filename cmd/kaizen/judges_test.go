@@ -34,7 +34,7 @@ judges:
 	key := newSecret(secretValue)
 	for i, want := range []JudgeConfig{
 		{ID: "moderation", Kind: "moderation", Endpoint: "https://api.openai.com/v1", Model: "omni-moderation-latest", Key: key, Timeout: 2 * time.Second, InFlight: 32,
-			Evidence: -700, From: 6500, Under: 10_000, Sample: 10_000},
+			Evidence: defaultJudgeEvidence, From: 6500, Under: 10_000, Sample: 10_000},
 		{ID: "guard", Kind: "guard", Endpoint: "http://127.0.0.1:8000/v1", Model: "llama-guard-3-8b", Timeout: 500 * time.Millisecond, InFlight: 4,
 			Evidence: -1500, From: 7000, Under: 9650, Sample: 20_000, PerMinute: 600, PerDay: 5_000_000, Price: quorum.Price{Input: 200, Output: 300}},
 		{ID: "own", Kind: "validate", Endpoint: "http://127.0.0.1:7001/base", Companion: "MINE", Key: key, Timeout: 2 * time.Second, InFlight: 32, From: 6500, Under: 10_000},
@@ -45,6 +45,33 @@ judges:
 	}
 	if at, err := originOf(c.Judges[2].Endpoint); err != nil || at != "http://127.0.0.1:7001" {
 		t.Errorf("its origin is %s: %v", at, err)
+	}
+}
+
+// What the linear model's evidence comes to changes with the model: at the default
+// a judge is asked for the 5 to 10 % of harmless replies with most of it.
+func TestTheDefaultEvidenceIsThatOfTheModel(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join("..", "..", "scoring", "charter", "linear.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var card struct {
+		Figures struct {
+			EvidenceAbove []struct {
+				Share    float64
+				Evidence int
+			}
+		}
+	}
+	if err := json.Unmarshal(doc, &card); err != nil {
+		t.Fatal(err)
+	}
+	at := map[float64]int{}
+	for _, a := range card.Figures.EvidenceAbove {
+		at[a.Share] = a.Evidence
+	}
+	if len(at) < 2 || defaultJudgeEvidence < at[0.10] || defaultJudgeEvidence > at[0.05] {
+		t.Errorf("the default is %d; want from %d, which 10 %% are above, to %d, which 5 %% are", defaultJudgeEvidence, at[0.10], at[0.05])
 	}
 }
 
@@ -351,32 +378,5 @@ func TestSampleKeyIsTheVaultsOwn(t *testing.T) {
 	}
 	if b, err := sampleKey(file); err != nil || a == b || a == ([32]byte{}) {
 		t.Errorf("another key gives the same, or %v", err)
-	}
-}
-
-// The default asks about 5 to 10 in 100 replies: the linear model's card says which
-// evidence that is, and changes when the model is learned anew.
-func TestDefaultEvidenceIsThatOfTheModel(t *testing.T) {
-	var card struct {
-		Figures struct {
-			EvidenceAbove []struct {
-				Share    float64 `json:"share"`
-				Evidence int     `json:"evidence"`
-			} `json:"evidenceAbove"`
-		} `json:"figures"`
-	}
-	raw, err := os.ReadFile(filepath.Join("..", "..", "scoring", "charter", "linear.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(raw, &card); err != nil {
-		t.Fatal(err)
-	}
-	at := map[float64]int{}
-	for _, above := range card.Figures.EvidenceAbove {
-		at[above.Share] = above.Evidence
-	}
-	if least, most := at[0.1], at[0.05]; least >= most || defaultJudgeEvidence < least || defaultJudgeEvidence > most {
-		t.Errorf("the default is %d; 10 %% of harmless replies have more than %d, 5 %% more than %d", defaultJudgeEvidence, least, most)
 	}
 }

@@ -13,10 +13,10 @@ var (
 		"tools", "tool_choice", "parallel_tool_calls", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "metadata", "seed", "stream", "stream_options", "kaizen",
 		"store", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "service_tier", "modalities", "logit_bias",
 		"audio", "prediction", "web_search_options", "functions", "function_call", "reasoning_effort", "verbosity", "cache_control"}
-	chatMessageFields  = []string{"role", "content", "name", "tool_calls", "tool_call_id", "refusal", "annotations", "audio", "function_call", "cache_control"}
+	chatMessageFields  = []string{"role", "content", "name", "tool_calls", "tool_call_id", "refusal", "annotations", "audio", "function_call", "cache_control", "parsed"}
 	chatPartFields     = []string{"type", "text", "refusal", "cache_control", "image_url", "input_audio", "file"}
 	chatCallFields     = []string{"id", "type", "function", "index", "custom"}
-	chatCalledFields   = []string{"name", "arguments"}
+	chatCalledFields   = []string{"name", "arguments", "parsed_arguments"}
 	chatToolFields     = []string{"type", "function", "custom", "cache_control"}
 	chatFunctionFields = []string{"name", "description", "parameters", "strict"}
 	chatChoiceFields   = []string{"type", "function", "allowed_tools", "custom"}
@@ -131,8 +131,8 @@ func (a *Ask) chatMessage(d *decoder) {
 			m.CallID = d.callID()
 		case "refusal":
 			refusal, _ = d.text()
-		case "annotations", "cache_control":
-			d.skip() // clients send back what they were sent
+		case "annotations", "cache_control", "parsed":
+			d.skip() // clients send back what they were sent, and what they made of it
 		case "audio", "function_call":
 			d.unsupported()
 		}
@@ -223,10 +223,13 @@ func (d *decoder) chatCall(calls []ToolCall) []ToolCall {
 			kind, _ = d.text()
 		case "function":
 			d.object(chatCalledFields, func(name string) {
-				if name == "name" {
+				switch name {
+				case "name":
 					c.Name, _ = d.text()
-				} else {
+				case "arguments":
 					c.Arguments, _ = d.text()
+				default:
+					d.skip()
 				}
 			})
 		case "index":

@@ -11,10 +11,10 @@ import (
 // unless they change nothing.
 var (
 	messagesFields = []string{"model", "messages", "max_tokens", "system", "stop_sequences", "stream", "temperature", "top_p", "tools", "tool_choice", "metadata", "output_config", "output_format", "cache_control", "kaizen",
-		"top_k", "thinking", "service_tier", "container", "context_management", "mcp_servers", "inference_geo"}
+		"top_k", "thinking", "service_tier", "container", "context_management", "mcp_servers", "inference_geo", threadField, "speed"}
 	turnFields         = []string{"role", "content"}
 	blockFields        = []string{"type", "text", "citations", "cache_control", "id", "name", "input", "tool_use_id", "content", "is_error", "caller", "source", "title", "context", "thinking", "signature", "data"}
-	anthropicTool      = []string{"name", "description", "input_schema", "type", "cache_control", "strict"}
+	anthropicTool      = []string{"name", "description", "input_schema", "type", "cache_control", "strict", "eager_input_streaming", "defer_loading", "allowed_callers", "input_examples"}
 	anthropicChoice    = []string{"type", "name", "disable_parallel_tool_use"}
 	anthropicOwner     = []string{"user_id"}
 	outputFields       = []string{"format", "effort"}
@@ -23,6 +23,10 @@ var (
 	anthropicChoices   = []string{"auto", "any", "tool", "none"}
 	outputFormats      = []string{"json_schema"}
 )
+
+// threadField asks the server to keep the conversation. Anthropic's tool runners do
+// so by themselves, and do without where an error says it as they know it.
+const threadField = "thread"
 
 // DecodeMessages reads the body of POST /v1/messages into a. It is
 // [Ask.DecodeChat] for Anthropic's form.
@@ -88,6 +92,8 @@ func (a *Ask) messagesField(d *decoder, name string, lim *Limits, tier *string) 
 		d.unsupported(`"auto"`, `"standard_only"`)
 	case "mcp_servers":
 		d.unsupported("[]")
+	case "speed":
+		d.unsupported(`"standard"`)
 	default:
 		d.unsupported()
 	}
@@ -230,6 +236,14 @@ func (g *Generation) anthropicTool(d *decoder) {
 			t.Parameters = d.schema()
 		case "cache_control":
 			d.skip()
+		case "eager_input_streaming":
+			d.truth() // the answer comes when it is decided, whole or in pieces
+		case "defer_loading":
+			d.unsupported("false")
+		case "allowed_callers":
+			d.unsupported(`["direct"]`)
+		case "input_examples":
+			d.unsupported("[]")
 		default:
 			t.functionField(d, name)
 		}

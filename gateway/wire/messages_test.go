@@ -108,7 +108,10 @@ func TestMessagesDecode(t *testing.T) {
 			a.Kind, a.Generation.MaxTokens, a.Generation.Format, a.Generation.Schema = "json", 100, FormatSchema, []byte(`{"type":"object"}`)
 		}},
 		"our own fields":       {`{` + sayHi + `,"kaizen":{"kind":"number","wait":"all"}}`, func(a *Ask) { a.Generation.MaxTokens, a.Kind, a.Wait = 100, "number", "all" }},
-		"what changes nothing": {`{` + sayHi + `,"stream":true,"metadata":{"user_id":"u"},"thinking":{"type":"disabled"},"service_tier":"auto","mcp_servers":[],"top_k":null,"cache_control":{"type":"ephemeral"}}`, func(a *Ask) { a.Generation.MaxTokens, a.Stream = 100, true }},
+		"what changes nothing": {`{` + sayHi + `,"stream":true,"metadata":{"user_id":"u"},"thinking":{"type":"disabled"},"service_tier":"auto","mcp_servers":[],"top_k":null,"cache_control":{"type":"ephemeral"},"thread":null,"speed":"standard"}`, func(a *Ask) { a.Generation.MaxTokens, a.Stream = 100, true }},
+		"a tool as clients offer it": {`{` + sayHi + `,"tools":[{"name":"clock","description":"d","input_schema":{"type":"object"},"eager_input_streaming":true,"defer_loading":false,"allowed_callers":["direct"],"input_examples":[]}]}`, func(a *Ask) {
+			a.Generation.MaxTokens, a.Generation.Tools = 100, []Tool{tool}
+		}},
 	})
 	testRefusals(t, (*Ask).DecodeMessages, map[string]refusal{
 		"no limit of tokens":           {`{"model":"kaizen/high","messages":[{"role":"user","content":"hi"}]}`, "max_tokens", MissingField},
@@ -118,6 +121,11 @@ func TestMessagesDecode(t *testing.T) {
 		"servers":                      {`{` + sayHi + `,"mcp_servers":[{"type":"url"}]}`, "mcp_servers", Unsupported},
 		"a container":                  {`{` + sayHi + `,"container":"c"}`, "container", Unsupported},
 		"edited context":               {`{` + sayHi + `,"context_management":{}}`, "context_management", Unsupported},
+		"a conversation that is kept":  {`{` + sayHi + `,"thread":{"type":"create"}}`, "thread", Unsupported},
+		"speed":                        {`{` + sayHi + `,"speed":"fast"}`, "speed", Unsupported},
+		"a tool that is found later":   {`{` + sayHi + `,"tools":[{"name":"clock","input_schema":{},"defer_loading":true}]}`, "tools[0].defer_loading", Unsupported},
+		"a tool that code calls":       {`{` + sayHi + `,"tools":[{"name":"clock","input_schema":{},"allowed_callers":["code_execution_20260120"]}]}`, "tools[0].allowed_callers", Unsupported},
+		"a tool with examples":         {`{` + sayHi + `,"tools":[{"name":"clock","input_schema":{},"input_examples":[{"a":1}]}]}`, "tools[0].input_examples", Unsupported},
 		"an effort":                    {`{` + sayHi + `,"output_config":{"effort":"low"}}`, "output_config.effort", Unsupported},
 		"too hot":                      {`{` + sayHi + `,"temperature":1.5}`, "temperature", InvalidValue},
 		"an unknown field":             {`{` + sayHi + `,"n":1}`, "n", UnknownField},
@@ -147,11 +155,11 @@ func TestResponsesDecode(t *testing.T) {
 	items := func(more string) string {
 		return `{"model":"kaizen/high","input":[{"role":"user","content":"hi"},` + more + `]}`
 	}
-	call := `{"type":"function_call","id":"fc_1","call_id":"c1","name":"clock","arguments":"{}","status":"completed"}`
+	call := `{"type":"function_call","id":"fc_1","call_id":"c1","name":"clock","arguments":"{}","status":"completed","parsed_arguments":{}}`
 	testDialect(t, (*Ask).DecodeResponses, map[string]dialectCase{
 		"the least there is": {`{` + putHi + `}`, func(*Ask) {}},
 		"instructions":       {`{` + putHi + `,"instructions":"be brief"}`, func(a *Ask) { a.Messages = []Message{{Role: "system", Content: "be brief"}, hi} }},
-		"items": {items(`{"type":"message","id":"msg_1","status":"completed","role":"assistant","content":[{"type":"output_text","text":"ho","annotations":[],"logprobs":[]}]},{"role":"developer","content":"brief"},{"role":"user","content":[{"type":"input_text","text":"a"},{"type":"input_text","text":"b"}]}`), func(a *Ask) {
+		"items": {items(`{"type":"message","id":"msg_1","status":"completed","role":"assistant","content":[{"type":"output_text","text":"ho","annotations":[],"logprobs":[],"parsed":null}]},{"role":"developer","content":"brief"},{"role":"user","content":[{"type":"input_text","text":"a"},{"type":"input_text","text":"b"}]}`), func(a *Ask) {
 			a.Messages = []Message{hi, {Role: "assistant", Content: "ho"}, {Role: "system", Content: "brief"}, {Role: "user", Content: "a\nb"}}
 		}},
 		"calls and results": {items(call + `,{"type":"function_call","call_id":"c2","name":"clock","arguments":"{}"},{"type":"function_call_output","call_id":"c2","output":"two"},{"type":"function_call_output","call_id":"c1","output":[{"type":"input_text","text":"one"}]}`), func(a *Ask) {

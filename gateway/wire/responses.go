@@ -13,8 +13,8 @@ var (
 	responsesFields = []string{"model", "input", "instructions", "max_output_tokens", "temperature", "top_p", "tools", "tool_choice", "parallel_tool_calls", "text", "stream", "stream_options",
 		"metadata", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "include", "kaizen",
 		"store", "background", "truncation", "service_tier", "top_logprobs", "reasoning", "previous_response_id", "conversation", "prompt", "max_tool_calls", "context_management"}
-	inputFields      = []string{"type", "role", "content", "id", "status", "phase", "call_id", "name", "arguments", "output", "summary", "encrypted_content"}
-	itemPartFields   = []string{"type", "text", "annotations", "logprobs", "image_url", "file_id", "detail", "file_url", "filename", "file_data", "input_audio", "refusal"}
+	inputFields      = []string{"type", "role", "content", "id", "status", "phase", "call_id", "name", "arguments", "output", "summary", "encrypted_content", "parsed_arguments"}
+	itemPartFields   = []string{"type", "text", "annotations", "logprobs", "image_url", "file_id", "detail", "file_url", "filename", "file_data", "input_audio", "refusal", "parsed"}
 	inputRoles       = []string{"system", "developer", "user", "assistant"}
 	responseTool     = []string{"type", "name", "description", "parameters", "strict"}
 	responseChoice   = []string{"type", "name", "mode", "tools"}

@@ -1,6 +1,9 @@
 package wire
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // A Told is the outcome of an [Ask], as all the provider-shaped routes tell it:
 // each in its own form, with the verdict beside it.
@@ -173,6 +176,9 @@ func (e *Error) AppendAnthropic(dst []byte, kind string) []byte {
 	dst = appendString(dst, kind)
 	dst = append(dst, `,"message":`...)
 	dst = appendString(dst, e.Message)
+	if e.Code == Unsupported && slices.ContainsFunc(e.Details, func(d Detail) bool { return d.Field == threadField }) {
+		dst = append(dst, `,"details":{"error_code":"thread_unsupported_request","unsupported":["`+threadField+`"]}`...)
+	}
 	dst = append(dst, '}')
 	dst = e.appendBeside(dst)
 	return append(dst, '}')

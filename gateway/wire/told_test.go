@@ -90,9 +90,12 @@ func TestTold(t *testing.T) {
 
 func TestToldErrors(t *testing.T) {
 	e := &Error{Code: Unsupported, Message: "n: is not supported", DeliberationID: "dlb_1", Details: []Detail{{"n", "is not supported"}}}
+	kept := &Error{Code: Unsupported, Message: "m", Details: []Detail{{"thread", "is not supported here"}}}
 	for want, got := range map[string][]byte{
-		`{"error":{"message":"n: is not supported","type":"t","param":"n","code":"c"},"kaizen":{"code":"unsupported_parameter","id":"dlb_1","details":[{"field":"n","problem":"is not supported"}]}}`: e.AppendOpenAI(nil, "t", "c"),
-		`{"type":"error","error":{"type":"t","message":"n: is not supported"},"kaizen":{"code":"unsupported_parameter","id":"dlb_1","details":[{"field":"n","problem":"is not supported"}]}}`:         e.AppendAnthropic(nil, "t"),
+		// Which Anthropic's tool runners know, and go on without.
+		`{"type":"error","error":{"type":"t","message":"m","details":{"error_code":"thread_unsupported_request","unsupported":["thread"]}},"kaizen":{"code":"unsupported_parameter","details":[{"field":"thread","problem":"is not supported here"}]}}`: kept.AppendAnthropic(nil, "t"),
+		`{"error":{"message":"n: is not supported","type":"t","param":"n","code":"c"},"kaizen":{"code":"unsupported_parameter","id":"dlb_1","details":[{"field":"n","problem":"is not supported"}]}}`:                                                   e.AppendOpenAI(nil, "t", "c"),
+		`{"type":"error","error":{"type":"t","message":"n: is not supported"},"kaizen":{"code":"unsupported_parameter","id":"dlb_1","details":[{"field":"n","problem":"is not supported"}]}}`:                                                           e.AppendAnthropic(nil, "t"),
 		"event: error\ndata: " + string(e.AppendTo(nil)) + "\n\n": e.Events()[0],
 		"data: {}\n\n": ChatError([]byte("{}"))[0],
 		"event: error\ndata: {\"type\":\"error\"}\n\n": MessageError([]byte(`{"type":"error"}`))[0],

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"math/bits"
 	"slices"
-	"sync"
 
 	"github.com/kaizen-os/deliberation/quorum"
 )
@@ -23,9 +22,7 @@ type Scorer struct {
 	table  *table
 	linear *Linear // or nil
 	digest [32]byte
-	// pool holds scratch: words, offsets and match state of one text, some 40 KB
-	// for 2 KB of it. Without the pool each reply would allocate that anew.
-	pool sync.Pool
+	pool   pool
 }
 
 // New compiles the embedded rule table and takes the embedded linear model.
@@ -61,7 +58,7 @@ func NewWith(linear []byte) (*Scorer, error) {
 // newScorer scores by rules alone.
 func newScorer(t *table) *Scorer {
 	s := &Scorer{table: t, digest: t.digest}
-	s.pool.New = func() any { return newScratch(t) }
+	s.pool.table = t
 	return s
 }
 
@@ -119,9 +116,9 @@ func (s *Scorer) AssessPrompt(a *quorum.Assessment, prompt string) {
 }
 
 func (s *Scorer) assess(a *quorum.Assessment, text, prompt string, in scope) {
-	w := s.pool.Get().(*scratch)
+	w := s.pool.take(len(text))
 	w.assess(s.table, s.linear, a, text, prompt, in)
-	s.pool.Put(w)
+	s.pool.give(w, len(text))
 }
 
 // assess scores a text. The linear model, where there is one, reads replies only.
@@ -168,10 +165,7 @@ type scratch struct {
 
 func newScratch(t *table) *scratch { return &scratch{held: make([]held, len(t.rules))} }
 
-// mostKept bounds the memory a pooled scratch holds on to, in bytes of text: an
-// occasional 1 MiB reply must not stay in every worker's scratch for ever.
-const mostKept = 64 << 10
-
+// reset makes s ready for another text, and keeps its room.
 func (s *scratch) reset() {
 	for _, r := range s.touched {
 		s.held[r] = held{}
@@ -179,12 +173,6 @@ func (s *scratch) reset() {
 	s.touched = s.touched[:0]
 	s.spans = s.spans[:0]
 	s.prompt.text, s.prompt.items = "", nil
-	if cap(s.folded.text) > mostKept || cap(s.tokens) > mostKept/2 {
-		s.folded, s.tokens, s.sentences, s.spans = folded{}, nil, nil, nil
-	}
-	if cap(s.prompt.folded.text) > mostKept {
-		s.prompt = promptFacts{}
-	}
 }
 
 // report turns what is held and found into a's findings, in order.
