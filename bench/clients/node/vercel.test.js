@@ -9,9 +9,19 @@ import { answer, degrees, factored, factors, forecast, hang, key, long, place, p
 
 globalThis.AI_SDK_LOG_WARNINGS = false; // it does not know our models' limits
 
-const openai = createOpenAI({ baseURL: `${url}/v1`, apiKey: key });
-const compatible = createOpenAICompatible({ name: 'kaizen', baseURL: `${url}/v1`, apiKey: key, supportsStructuredOutputs: true, includeUsage: true });
-const anthropic = createAnthropic({ baseURL: `${url}/v1`, apiKey: key });
+let opened = () => {}; // is called when a response has begun
+const common = {
+  baseURL: `${url}/v1`,
+  apiKey: key,
+  fetch: async (...request) => {
+    const response = await fetch(...request);
+    opened();
+    return response;
+  },
+};
+const openai = createOpenAI(common);
+const compatible = createOpenAICompatible({ ...common, name: 'kaizen', supportsStructuredOutputs: true, includeUsage: true });
+const anthropic = createAnthropic(common);
 
 const models = {
   'openai, chat completions': [openai.chat('kaizen/standard')],
@@ -23,10 +33,10 @@ const models = {
 
 for (const [name, [model, providerOptions]] of Object.entries(models)) {
   describe(name, () => {
-    const common = { model, providerOptions };
+    const asked = { model, providerOptions };
 
     test('generateText', async () => {
-      const r = await generateText({ ...common, instructions: 'Be brief.', prompt: product });
+      const r = await generateText({ ...asked, instructions: 'Be brief.', prompt: product });
       assert.equal(r.text, answer);
       assert.equal(r.finishReason, 'stop');
       assert.ok(r.usage.inputTokens > 0 && r.usage.outputTokens > 0);
@@ -34,7 +44,7 @@ for (const [name, [model, providerOptions]] of Object.entries(models)) {
     });
 
     test('streamText', async () => {
-      const r = streamText({ ...common, prompt: 'What of Rome?' });
+      const r = streamText({ ...asked, prompt: 'What of Rome?' });
       let text = '';
       for await (const piece of r.textStream) text += piece;
       assert.equal(text, long);
@@ -43,16 +53,16 @@ for (const [name, [model, providerOptions]] of Object.entries(models)) {
     });
 
     test('structured output', async () => {
-      assert.deepEqual((await generateText({ ...common, prompt: product, output: Output.object({ schema: factored }) })).output, factors);
-      assert.deepEqual((await generateObject({ ...common, prompt: product, schema: factored })).object, factors);
-      const streamed = streamText({ ...common, prompt: product, output: Output.object({ schema: factored }) });
+      assert.deepEqual((await generateText({ ...asked, prompt: product, output: Output.object({ schema: factored }) })).output, factors);
+      assert.deepEqual((await generateObject({ ...asked, prompt: product, schema: factored })).object, factors);
+      const streamed = streamText({ ...asked, prompt: product, output: Output.object({ schema: factored }) });
       assert.deepEqual(await streamed.output, factors);
     });
 
     test('tools, to the end', async () => {
       for (const ask of [generateText, streamText]) {
         const cities = [];
-        const r = await ask({ ...common, prompt: weather, stopWhen: stepCountIs(3),
+        const r = await ask({ ...asked, prompt: weather, stopWhen: stepCountIs(3),
           tools: { get_weather: tool({ description: 'The weather of a city.', inputSchema: place, execute: ({ city }) => { cities.push(city); return degrees; } }) } });
         assert.equal(await r.text, forecast);
         assert.equal((await r.steps).length, 2);
@@ -61,15 +71,17 @@ for (const [name, [model, providerOptions]] of Object.entries(models)) {
     });
 
     test('errors', async () => {
-      await assert.rejects(generateText({ ...common, prompt: vanish, maxRetries: 0 }), (e) => APICallError.isInstance(e) && e.statusCode === 503 && JSON.parse(e.responseBody).kaizen.status === 'inquorate');
+      await assert.rejects(generateText({ ...asked, prompt: vanish, maxRetries: 0 }), (e) => APICallError.isInstance(e) && e.statusCode === 503 && JSON.parse(e.responseBody).kaizen.status === 'inquorate');
       let failed;
-      const r = streamText({ ...common, prompt: vanish, maxRetries: 0, onError: ({ error }) => { failed = error; } });
+      const r = streamText({ ...asked, prompt: vanish, maxRetries: 0, onError: ({ error }) => { failed = error; } });
       await r.consumeStream();
       assert.ok(failed, 'a stream that ends with an error says so');
     });
 
     test('a stream that is left', async () => {
-      const r = streamText({ ...common, prompt: hang, abortSignal: AbortSignal.timeout(1000) });
+      const leaving = new AbortController();
+      opened = () => leaving.abort();
+      const r = streamText({ ...asked, prompt: hang, abortSignal: leaving.signal });
       const parts = [];
       for await (const part of r.fullStream) parts.push(part.type);
       assert.equal(parts.at(-1), 'abort');
