@@ -70,6 +70,24 @@ func TestAQuestionIsPutToAFewFirst(t *testing.T) {
 	}
 }
 
+// A part of the panel waits for all of itself unless it agrees: nobody is asked and
+// paid twice because the others' words made an early end.
+func TestNobodyIsAskedTwice(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{panel: panelOf(t, says("42"), says("41"), says("43"), held, says("42"))})
+	answer := r.posting(strings.Replace(escalated, `"wait":"all"`, `"wait":"decided"`, 1) + `}`)
+	r.panel[3].next(t).says("44") // the last of the four that are asked in the second place
+	d := within(t, "the answer", answer).deliberation(http.StatusOK)
+	if d.Panel.Asked != 5 {
+		t.Errorf("%+v", d.Panel)
+	}
+	for _, c := range r.panel {
+		if n := c.count.Load(); n > 1 {
+			t.Errorf("%s was asked %d times", c.ID, n)
+		}
+	}
+}
+
 // Open text is never carried; asking more than a few changes nothing.
 func TestOpenTextIsPutToAFewOnly(t *testing.T) {
 	t.Parallel()

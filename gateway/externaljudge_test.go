@@ -211,6 +211,20 @@ func TestAJudgesObjectionIsInBallotProofAndVerdict(t *testing.T) {
 	}
 }
 
+// A judge is sent what is shown of a reply: its reasons too.
+func TestAJudgeReadsTheRationale(t *testing.T) {
+	t.Parallel()
+	g := newGuard(t, objects("forty", "S1"))
+	r := start(t, setup{panel: panelOf(t, sends(saying("response", "42", "rationale", "I was told forty-two.")), says("42"), says("42")), judges: []*Judge{g.judge(t, "guard", nil)}})
+	d := r.ask(sixTimesSeven + `,` + inFull + `}`)
+	if judgedBy(d) != "AUREA: guard 50; ATLAS: guard 100; ZENITH: guard 100" || g.texts() != "42; 42\n\nI was told forty-two." {
+		t.Errorf("judged %s, asked about %q", judgedBy(d), g.texts())
+	}
+	if v := ballot(t, d, "AUREA").Violations; len(v) != 1 || v[0].End != len("42") {
+		t.Errorf("violations %+v", v)
+	}
+}
+
 func TestWhichRepliesAreAskedAbout(t *testing.T) {
 	t.Parallel()
 	const slight = "It is 42. " + breaksCharter
@@ -311,7 +325,6 @@ func TestAJudgeThatFailsIsNoPass(t *testing.T) {
 	}{
 		{"a wrong key", answers(401), "refused"},
 		{"too many calls", answers(429, "Retry-After", "3600"), "rate_limited"},
-		{"a request that it does not take", answers(400), "bad_request"},
 		{"an error", answers(500), "status"},
 		{"a request that it does not take", answers(400), "status"},
 		{"garbage", func(w http.ResponseWriter, _ string) { io.WriteString(w, "garbage") }, "malformed"},

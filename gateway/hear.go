@@ -39,6 +39,7 @@ func (g *Gateway) escalate(ctx context.Context, view *view, a *asking, waves []*
 	g.address(ctx, s, nil)
 	for _, next := range waves[1:] {
 		a.watch.asked(s, a.deadline)
+		s.wave = true
 		end := s.listen(ctx)
 		s.round.Cancel()
 		s.decide(g.suspended)
@@ -69,8 +70,7 @@ func (g *Gateway) widen(ctx context.Context, view *view, a *asking, s *sitting, 
 	wide.begun, wide.widened = s.begun, true
 	wide.before = make([]*quorum.Reply, len(p.members))
 	for i, m := range s.panel.members {
-		// One that was cut off, since the others had made its word needless, is asked
-		// again: they had not.
+		// All have been waited for; one that was cut off all the same is asked again.
 		if r := s.round.Reply(i); r.Outcome != quorum.Unneeded {
 			wide.before[p.seatOf(m.ID)] = r
 		}

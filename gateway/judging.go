@@ -89,12 +89,16 @@ func (r *judging) reply(ctx context.Context, sheet *scoring.Sheet, seat int, rep
 	if len(asked) == 0 {
 		return
 	}
+	text := reply.Text
+	if reply.Rationale != "" { // it is shown with it
+		text += "\n\n" + reply.Rationale
+	}
 	ctx, done := r.enter(ctx, seat)
 	defer done()
 	var heard [quorum.MaxJudges]quorum.Opinion
 	ask := func(i int) {
 		var w quorum.Word
-		heard[i], w = r.g.ask(ctx, r.jury.judges[i], reply.Text, r.d.Tier)
+		heard[i], w = r.g.ask(ctx, r.jury.judges[i], text, r.d.Tier)
 		words[i] = byte(w)
 	}
 	var others sync.WaitGroup

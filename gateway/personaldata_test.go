@@ -314,3 +314,21 @@ func TestErrorsNameWhatTheyQuoteWithoutPersonalData(t *testing.T) {
 		}
 	}
 }
+
+// A record lists so many findings of a reply, and the worst are among them: that a
+// key stands behind many addresses must not hide it.
+func TestTheWorstFindingsAreListed(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	for i := range quorum.MaxFindings {
+		fmt.Fprintf(&text, "petra%d@northgatemail.com, ", i)
+	}
+	const key = "sk-proj-" + "wKv396RummstYaIl9XzcQ2Sij92hL66gsYeFzOXg"
+	r := start(t, setup{panel: panelOf(t, says(text.String()+"and the key "+key), says("42"), says("42"))})
+	d := r.ask(sixTimesSeven + `,` + inFull + `}`)
+	listed := ballot(t, d, "AUREA").Violations
+	if len(listed) != quorum.MaxFindings || listed[0].Rule != "privacy.token" || listed[1].Rule != "privacy.email" || listed[1].Start != 0 {
+		t.Errorf("listed %+v", listed)
+	}
+	r.again(d)
+}

@@ -30,6 +30,7 @@ type sitting struct {
 	waited  time.Duration   // from begun to the last reply that was listened to
 	twice   bool            // a second round may follow
 	before  []*quorum.Reply // by seat: what a smaller panel had heard; nil for nothing
+	wave    bool            // a part of the panel, and more can be asked
 	widened bool            // a few had been heard first, and left it open
 	watch   *watch          // who is told how it goes; nil for nobody
 	left    bool            // the client has left meanwhile
@@ -66,8 +67,11 @@ func (s *sitting) listen(ctx context.Context) heard {
 			if s.d.Wait == quorum.WaitAll {
 				continue
 			}
-			if s.settled() {
+			if s.settled() && (!s.wave || s.oneVoice()) {
 				return heardEnough
+			}
+			if s.wave {
+				continue // who is cut off would have to be asked, and paid, again
 			}
 			if graceOver == nil && !rule.Patient && s.policy.QuorumMet(&s.q, s.panel.ballots) {
 				over := time.NewTimer(grace(s.policy, time.Since(s.begun)))
@@ -95,6 +99,13 @@ func (s *sitting) gather() {
 		s.take(seat)
 		s.watch.ballot(s, seat)
 	})
+}
+
+// oneVoice reports whether what is in carries the question, and nothing of it is for
+// another answer.
+func (s *sitting) oneVoice() bool {
+	v := s.policy.Decide(&s.q, s.panel.ballots)
+	return v.Status == quorum.Carried && len(v.Positions) == 1
 }
 
 // grace is how long those still out have, once the quorum is met so long after

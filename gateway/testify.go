@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/kaizen-os/deliberation/quorum"
@@ -69,10 +71,11 @@ const maxModelName = 64
 
 func clip(s string, n int) string { return s[:min(len(s), n)] }
 
-// recorded lists what cost a text points, each with a keyed digest of what it
-// matched: never the text. more is how many are not listed.
+// recorded lists what cost a text points, the worst first, each with a keyed digest
+// of what it matched: never the text. more is how many are not listed.
 func recorded(found []quorum.Finding, text string, said *texts, salt *commit.Salt) (list []quorum.RecordedFinding, more int64) {
-	listed := found[:min(len(found), quorum.MaxFindings)]
+	listed := slices.SortedStableFunc(slices.Values(found), func(a, b quorum.Finding) int { return cmp.Compare(b.Severity, a.Severity) })
+	listed = listed[:min(len(listed), quorum.MaxFindings)]
 	if len(listed) > 0 {
 		list = make([]quorum.RecordedFinding, len(listed))
 	}

@@ -129,7 +129,7 @@ var unjudged = [...]struct {
 	word   Word
 	reason string
 }{
-	{'l', "late"}, {'b', "busy"}, {'k', "broken"}, {'g', "budget"}, {'r', "refused"}, {'q', "rate_limited"}, {'p', "bad_request"}, {'s', "status"},
+	{'l', "late"}, {'b', "busy"}, {'k', "broken"}, {'g', "budget"}, {'r', "refused"}, {'q', "rate_limited"}, {'s', "status"},
 	{'c', "connection"}, {'t', "truncated"}, {'z', "too_large"}, {'y', "content_type"}, {'m', "malformed"}, {'i', "internal"},
 }
 

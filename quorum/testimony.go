@@ -34,7 +34,7 @@ type Testimony struct {
 	Usage         Usage
 	Stated        PPM // the confidence it stated, negative for none
 	Tag           KeyTag
-	Findings      []RecordedFinding // at most MaxFindings
+	Findings      []RecordedFinding // at most MaxFindings, the worst
 	More          int64             // findings beyond those
 	Reply         [32]byte          // commitments; zero where there is no text
 	Rationale     [32]byte

@@ -108,8 +108,25 @@ func (sh *Sheet) Ran(seat int, key, reason string) {
 // Read scores and reads the reply of one seat. Different seats may be read at
 // the same time.
 func (s *Scorer) Read(sh *Sheet, seat int, r *quorum.Reply) {
-	s.charter.AssessReply(&sh.readings[seat].Assessment, r.Text, sh.d.Prompt)
+	a := &sh.readings[seat].Assessment
+	s.charter.AssessReply(a, r.Text, sh.d.Prompt)
+	if r.Rationale != "" {
+		s.reasons(a, r, sh.d.Prompt)
+	}
 	sh.read(seat, r)
+}
+
+// reasons merges into a what stands in the rationale of a reply, which is shown with
+// it: by the minimum, so that what is said twice costs once. Like a judge's, findings
+// there span the whole text.
+func (s *Scorer) reasons(a *quorum.Assessment, r *quorum.Reply, prompt string) {
+	var theirs quorum.Assessment
+	s.charter.AssessReply(&theirs, r.Rationale, prompt)
+	for i := range theirs.Findings {
+		theirs.Findings[i].Start, theirs.Findings[i].End = 0, len(r.Text)
+	}
+	charter.Merge(a, theirs.Findings)
+	a.Evidence = max(a.Evidence, theirs.Evidence)
 }
 
 // read reads what a reply answers.

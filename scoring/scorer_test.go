@@ -147,6 +147,30 @@ func TestAJudgeLowersAScore(t *testing.T) {
 	}
 }
 
+// What a companion gives as its reasons is shown with its reply, and no way past the
+// charter.
+func TestARationaleIsScoredToo(t *testing.T) {
+	s := sat(quorum.VoteKind, nil, "approve", "approve: mail petra.haddad@northgatemail.com", "approve")
+	s.d.Prompt = "May we write to joan.marsh@northgatemail.com?"
+	s.replies[0].Rationale = "Her SSN is 563-21-3271."
+	s.replies[1].Rationale = "Her address is petra.haddad@northgatemail.com."
+	s.replies[2].Rationale = "She is joan.marsh@northgatemail.com." // which the prompt says
+	sheet := s.scorer.NewSheet(&s.d, len(s.replies))
+	for i, want := range []struct {
+		score    quorum.Score
+		findings []quorum.Finding
+	}{
+		{5000, []quorum.Finding{{Clause: quorum.Privacy, Rule: "privacy.ssn", Severity: 500_000, End: len("approve")}}},
+		{8000, []quorum.Finding{{Clause: quorum.Privacy, Rule: "privacy.email", Severity: 200_000, Start: 14, End: 44}}}, // once, where the reply says it
+		{quorum.MaxScore, nil},
+	} {
+		s.scorer.Read(sheet, i, &s.replies[i])
+		if a := &sheet.Reading(i).Assessment; a.Score != want.score || !slices.Equal(a.Findings, want.findings) {
+			t.Errorf("%d: %s, findings %+v; want %s, %+v", i, a.Score, a.Findings, want.score, want.findings)
+		}
+	}
+}
+
 // A seat that was not waited for may be in the middle of being read while the others
 // are compared: nothing of it is looked at. Only the race detector can tell.
 func TestWhoIsNotWaitedForIsNotComparedWith(t *testing.T) {

@@ -27,6 +27,10 @@ var families = map[string]string{
 	"privacy.jwt":         secret,
 	"privacy.privatekey":  secret,
 	"privacy.credentials": secret,
+	// No set has labels of these: whatever is found of them is a mistake there.
+	"privacy.nationalid": "nationalid",
+	"privacy.document":   "document",
+	"privacy.wallet":     "wallet",
 }
 
 const secret = "secret"

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kaizen-os/deliberation/bench/charter/data"
 	"github.com/kaizen-os/deliberation/quorum"
+	scoring "github.com/kaizen-os/deliberation/scoring/charter"
 )
 
 // at is the finding of a rule over the first place of part in text, in bytes.
@@ -113,6 +114,17 @@ func TestSpansAreCounted(t *testing.T) {
 }
 
 // A street alone is labelled ADDRESS there, and no scorer need find it.
+// A rule that no family names would never be wrong: neither in benign replies nor in
+// traps.
+func TestEveryRuleOfPersonalDataIsCounted(t *testing.T) {
+	inWords := []string{"privacy.doxing"} // what is said of others, not their data
+	for _, r := range scoring.New().Rules() {
+		if _, counted := families[r.ID]; r.Clause == quorum.Privacy && counted == slices.Contains(inWords, r.ID) {
+			t.Errorf("%s: counted %t", r.ID, counted)
+		}
+	}
+}
+
 func TestAnAddressInASentenceIsNeitherAskedForNorWrong(t *testing.T) {
 	const text = "The office is at Lindenstraße 14, Köln."
 	items := []assessed{

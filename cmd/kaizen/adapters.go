@@ -30,68 +30,88 @@ type adapter interface {
 // A reach is an adapter with what its keys come from.
 type reach struct {
 	adapter
-	tokens *oauth.Source // nil for none
-	files  []*keyFile
+	keySource
 }
 
 // Ask is the adapter's, and drops a token that the companion does not take: the
 // next call gets another.
 func (r *reach) Ask(ctx context.Context, d *quorum.Deliberation, reply *quorum.Reply) error {
 	err := r.adapter.Ask(ctx, d, reply)
-	if r.tokens != nil {
-		if e, ok := errors.AsType[*upstream.Error](err); ok && e.Status == http.StatusUnauthorized {
-			r.tokens.Forget()
-		}
-	}
+	r.heard(err)
 	return err
 }
 
 func (r *reach) Close() {
-	if r.tokens != nil {
-		r.tokens.Close()
-	}
+	r.keySource.Close()
 	r.adapter.Close()
+}
+
+// A keySource is what keys come from that change while the gateway runs.
+type keySource struct {
+	tokens *oauth.Source // nil for none
+	files  []*keyFile
+}
+
+func (s *keySource) Close() {
+	if s.tokens != nil {
+		s.tokens.Close()
+	}
+}
+
+// heard drops a token that whoever was called does not take, as err says.
+func (s *keySource) heard(err error) {
+	if s.tokens == nil {
+		return
+	}
+	if e, ok := errors.AsType[*upstream.Error](err); ok && e.Status == http.StatusUnauthorized {
+		s.tokens.Forget()
+	}
+}
+
+// reread takes what the files hold now.
+func (s *keySource) reread() {
+	for _, file := range s.files {
+		file.reread()
+	}
 }
 
 // newReach makes the adapter of the provider that c names, and the source of its
 // keys.
 func newReach(c *CompanionConfig, log *slog.Logger) (*reach, error) {
 	r := new(reach)
-	key, err := r.keys(c, log)
+	key, err := r.keys(c.Key, c.KeyFile, &c.OAuth, log)
 	if err != nil {
 		return nil, err
 	}
 	if r.adapter, err = newAdapter(c, key); err != nil {
-		if r.tokens != nil {
-			r.tokens.Close()
-		}
+		r.keySource.Close()
 		return nil, err
 	}
 	return r, nil
 }
 
-// keys gives c's key or token at the time of a call.
-func (r *reach) keys(c *CompanionConfig, log *slog.Logger) (func(context.Context) (string, error), error) {
-	if c.OAuth.TokenURL == "" {
-		key := r.secret(c.Key, c.KeyFile, log)
+// keys gives a key, which file may hold, or a token at the time of a call.
+func (s *keySource) keys(secret Secret, file string, o *OAuthConfig, log *slog.Logger) (func(context.Context) (string, error), error) {
+	if o.TokenURL == "" {
+		key := s.secret(secret, file, log)
 		return func(context.Context) (string, error) { return key(), nil }, nil
 	}
-	tokens, err := oauth.New(oauth.Config{TokenURL: c.OAuth.TokenURL, ClientID: c.OAuth.ClientID,
-		Secret: r.secret(c.OAuth.Secret, c.OAuth.SecretFile, log), Scopes: strings.Fields(c.OAuth.Scopes)})
+	tokens, err := oauth.New(oauth.Config{TokenURL: o.TokenURL, ClientID: o.ClientID,
+		Secret: s.secret(o.Secret, o.SecretFile, log), Scopes: strings.Fields(o.Scopes)})
 	if err != nil {
 		return nil, err
 	}
-	r.tokens = tokens
+	s.tokens = tokens
 	return tokens.Token, nil
 }
 
 // secret gives a secret as it is now, where it is kept in a file.
-func (r *reach) secret(s Secret, file string, log *slog.Logger) func() string {
+func (s *keySource) secret(secret Secret, file string, log *slog.Logger) func() string {
 	if file == "" {
-		return s.Reveal
+		return secret.Reveal
 	}
-	k := newKeyFile(file, s.Reveal(), log)
-	r.files = append(r.files, k)
+	k := newKeyFile(file, secret.Reveal(), log)
+	s.files = append(s.files, k)
 	return k.Reveal
 }
 
@@ -161,9 +181,7 @@ func newCrew(companions []CompanionConfig, before *crew, log *slog.Logger) (*cre
 		if at := before.find(cfg); at >= 0 {
 			c.seats = append(c.seats, before.seats[at])
 			c.adapters = append(c.adapters, before.adapters[at])
-			for _, file := range before.adapters[at].files {
-				file.soon()
-			}
+			before.adapters[at].reread()
 			continue
 		}
 		a, err := newReach(cfg, log)

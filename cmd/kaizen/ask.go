@@ -69,6 +69,7 @@ type askOptions struct {
 	url, key, tier, chamber, topic, kind, operation, wait, receipt string
 
 	judge, synthesis string
+	escalate         bool
 	rounds           int
 
 	options  []string
@@ -118,6 +119,7 @@ not carried (contested, lost, inquorate, refused, pending or expired).`,
 	f.IntVar(&o.rounds, "rounds", 0, "2 asks again, with the others' answers, when the first round is contested; 1 does not (default: the policy's)")
 	f.StringVar(&o.judge, "judge", "", "a companion that chooses among the answers when the panel is not sure, or none (default: the policy's)")
 	f.StringVar(&o.synthesis, "synthesis", "", "a companion that writes what all together came to, or none (default: the policy's)")
+	f.BoolVar(&o.escalate, "escalate", false, "ask a few companions first, and the others where those leave it open")
 	f.DurationVar(&o.deadline, "deadline", 0, "the most it may take, such as 5s (default 20s)")
 	f.BoolVar(&o.json, "json", false, "print the gateway's JSON as it is")
 	f.StringVar(&o.receipt, "receipt", "", "save the receipt to this file, with the prompt and the answer, so that you can prove both to others")
@@ -215,6 +217,7 @@ func (o *askOptions) request(args []string, stdin io.Reader) (*wire.Request, err
 		Rounds:     o.rounds,
 		Judge:      o.judge,
 		Synthesis:  o.synthesis,
+		Escalate:   o.escalate,
 		Include:    wire.IncludeBallots | wire.IncludePositions,
 	}, nil
 }

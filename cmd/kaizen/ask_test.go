@@ -105,6 +105,20 @@ func TestAskGolden(t *testing.T) {
 	}
 }
 
+func TestAskSaysHowManyWereAsked(t *testing.T) {
+	var v wire.Deliberation
+	if err := v.Decode(readTestdata(t, "contested.json")); err != nil {
+		t.Fatal(err)
+	}
+	if all := string(appendVerdict(nil, &v, paint{})); strings.Contains(all, " asked") {
+		t.Errorf("of a panel without limits: %s", all)
+	}
+	v.Panel = wire.Panel{Eligible: 8, Asked: 2}
+	if few := string(appendVerdict(nil, &v, paint{})); !strings.Contains(few, "2 of 8 asked") {
+		t.Errorf("of two of eight: %s", few)
+	}
+}
+
 // On a terminal the same text has colours, and nothing else more.
 func TestAskColours(t *testing.T) {
 	var v wire.Deliberation
@@ -180,6 +194,7 @@ func TestAskRequest(t *testing.T) {
 			`{"prompt":"hi","context":{"tier":"high","chamber":"genesis-dome","topic":"dams"},"kind":"vote","operation":"mic.mint","deadlineMs":1500,"wait":"all","include":["ballots","positions"]}`},
 		{"what may follow", []string{"hi", "--rounds", "2", "--judge", "ATLAS", "--synthesis", "none"}, "",
 			`{"prompt":"hi","include":["ballots","positions"],"rounds":2,"judge":"ATLAS","synthesis":"none"}`},
+		{"a few first", []string{"hi", "--escalate"}, "", `{"prompt":"hi","include":["ballots","positions"],"escalate":true}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got, method, path, kind string

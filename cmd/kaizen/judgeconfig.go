@@ -16,9 +16,10 @@ const (
 	defaultJudgeTimeout  = 2 * time.Second // a guard of 8 billion parameters takes a fifth of that
 	defaultJudgeInFlight = 32
 	defaultJudgeSample   = 0.01 // a random 1 % tells what the rest of the cascade misses
-	// Between 5 and 10 in 100 of the usual harmless replies have more evidence than
-	// that: see evidenceAbove in scoring/charter/linear.json, which a test holds it to.
-	defaultJudgeEvidence = -700
+	// defaultJudgeEvidence is what some 10 in 100 of the usual harmless replies of 40
+	// words and more have more of, by models that had not seen them: the linear
+	// model's card (linear.json, evidenceAbove) says so, and a test holds this to it.
+	defaultJudgeEvidence = -800
 	// Replies in which the rules found something, and that may count all the same: a
 	// score under the lowest minimum needs no second opinion.
 	defaultJudgeFrom  = 65
@@ -38,7 +39,8 @@ type JudgeConfig struct {
 	Model     string
 	Companion quorum.CompanionID // whose own it is; "" for everyone's
 	Key       Secret
-	KeyFile   string // as a companion's
+	KeyFile   string      // as a companion's
+	OAuth     OAuthConfig // only of a companion's own
 	Timeout   time.Duration
 	InFlight  int
 
@@ -119,6 +121,9 @@ func (r *resolver) judge(doc *fileJudge, path string, c *Config) JudgeConfig {
 		PerDay:    r.dollars(doc.Budget.PerDay, path+".budget.perDay"),
 		Price:     quorum.Price{Input: r.price(doc.Price.Input, path+".price.input"), Output: r.price(doc.Price.Output, path+".price.output")},
 	}
+	if j.From > j.Under {
+		r.problem(doc.Scores.Under, path+".scores.under", "is less than from, %s: no score is between", j.From)
+	}
 	if j.PerDay > 0 && j.Price == (quorum.Price{}) {
 		r.problem(doc.Budget.PerDay, path+".budget.perDay", "bounds nothing without a price")
 	}
@@ -154,7 +159,8 @@ func (r *resolver) ownJudge(doc *fileJudge, path string, c *Config, j *JudgeConf
 	case c.Companions[at].Provider != "kaizen":
 		r.problem(doc.Companion, path+".companion", "%s does not speak the companion protocol (provider kaizen)", j.Companion)
 	default:
-		j.Endpoint, j.Key = c.Companions[at].Endpoint, c.Companions[at].Key
+		own := &c.Companions[at]
+		j.Endpoint, j.Key, j.KeyFile, j.OAuth = own.Endpoint, own.Key, own.KeyFile, own.OAuth
 	}
 }
 
@@ -178,7 +184,7 @@ func (r *resolver) dollars(l leaf, path string) quorum.MicroUSD {
 	return quorum.MicroUSD(v)
 }
 
-// origin is a URL without its path: where the companion protocol's paths are.
+// originOf is a URL without its path: where the companion protocol's paths are.
 func originOf(endpoint string) (string, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
@@ -9,14 +10,33 @@ import (
 	"github.com/kaizen-os/deliberation/fanout/judge"
 	"github.com/kaizen-os/deliberation/fanout/upstream"
 	"github.com/kaizen-os/deliberation/gateway"
+	"github.com/kaizen-os/deliberation/quorum"
 	"github.com/kaizen-os/deliberation/store"
 )
 
 // A court is the configured external judges with their connections.
 type court struct {
 	judges   []*gateway.Judge
-	adapters []*judge.Judge
+	adapters []*judgeReach
 	configs  []JudgeConfig
+}
+
+// A judgeReach is one judge's adapter with what its keys come from.
+type judgeReach struct {
+	adapter *judge.Judge
+	keySource
+}
+
+// Judge is the adapter's, and drops a token that the judge does not take.
+func (r *judgeReach) Judge(ctx context.Context, text string, tier quorum.Tier) (quorum.Opinion, error) {
+	o, err := r.adapter.Judge(ctx, text, tier)
+	r.heard(err)
+	return o, err
+}
+
+func (r *judgeReach) Close() {
+	r.keySource.Close()
+	r.adapter.Close()
 }
 
 // newCourt makes judges. One whose settings are those of before is kept, and so its
@@ -28,10 +48,12 @@ func newCourt(configs []JudgeConfig, before *court, log *slog.Logger) (*court, e
 		if at := before.find(cfg); at >= 0 {
 			c.judges = append(c.judges, before.judges[at])
 			c.adapters = append(c.adapters, before.adapters[at])
+			before.adapters[at].reread()
 			continue
 		}
-		a, err := newJudgeAdapter(cfg, log)
+		a, err := newJudgeReach(cfg, log)
 		if err != nil {
+			c.close(before)
 			return nil, fmt.Errorf("judge %s: %w", cfg.ID, err)
 		}
 		j, err := gateway.NewJudge(gateway.JudgeConfig{
@@ -40,6 +62,8 @@ func newCourt(configs []JudgeConfig, before *court, log *slog.Logger) (*court, e
 			Timeout: cfg.Timeout, PerMinute: cfg.PerMinute, PerDay: cfg.PerDay, Price: cfg.Price, InFlight: cfg.InFlight, Logger: log,
 		})
 		if err != nil {
+			a.Close()
+			c.close(before)
 			return nil, err
 		}
 		c.judges = append(c.judges, j)
@@ -48,11 +72,21 @@ func newCourt(configs []JudgeConfig, before *court, log *slog.Logger) (*court, e
 	return c, nil
 }
 
-func newJudgeAdapter(c *JudgeConfig, log *slog.Logger) (*judge.Judge, error) {
-	cfg := judge.Config{Upstream: upstream.Config{Origin: c.Endpoint, MaxIdle: c.InFlight}, Key: c.Key.Reveal, Model: c.Model}
-	if c.KeyFile != "" {
-		cfg.Key = newKeyFile(c.KeyFile, c.Key.Reveal(), log).Reveal
+func newJudgeReach(c *JudgeConfig, log *slog.Logger) (*judgeReach, error) {
+	r := new(judgeReach)
+	key, err := r.keys(c.Key, c.KeyFile, &c.OAuth, log)
+	if err != nil {
+		return nil, err
 	}
+	if r.adapter, err = newJudgeAdapter(c, key); err != nil {
+		r.keySource.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func newJudgeAdapter(c *JudgeConfig, key func(context.Context) (string, error)) (*judge.Judge, error) {
+	cfg := judge.Config{Upstream: upstream.Config{Origin: c.Endpoint, MaxIdle: c.InFlight}, Key: key, Model: c.Model}
 	switch c.Kind {
 	case "moderation":
 		return judge.NewModeration(cfg)
@@ -71,7 +105,7 @@ func newJudgeAdapter(c *JudgeConfig, log *slog.Logger) (*judge.Judge, error) {
 func (c *court) find(cfg *JudgeConfig) int {
 	if c != nil {
 		for i := range c.configs {
-			if c.configs[i] == *cfg {
+			if sameJudge(c.configs[i], *cfg) {
 				return i
 			}
 		}
@@ -79,12 +113,25 @@ func (c *court) find(cfg *JudgeConfig) int {
 	return -1
 }
 
+// sameJudge is sameReach of judges: a rotated key gives nobody a new budget.
+func sameJudge(a, b JudgeConfig) bool {
+	for _, c := range []*JudgeConfig{&a, &b} {
+		if c.KeyFile != "" {
+			c.Key = Secret{}
+		}
+		if c.OAuth.SecretFile != "" {
+			c.OAuth.Secret = Secret{}
+		}
+	}
+	return a == b
+}
+
 // close closes the idle connections of those that are not in next.
 func (c *court) close(next *court) {
 	if c == nil {
 		return
 	}
-	kept := make(map[*judge.Judge]bool)
+	kept := make(map[*judgeReach]bool)
 	if next != nil {
 		for _, a := range next.adapters {
 			kept[a] = true

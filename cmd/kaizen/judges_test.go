@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,7 +34,7 @@ judges:
 	key := newSecret(secretValue)
 	for i, want := range []JudgeConfig{
 		{ID: "moderation", Kind: "moderation", Endpoint: "https://api.openai.com/v1", Model: "omni-moderation-latest", Key: key, Timeout: 2 * time.Second, InFlight: 32,
-			Evidence: -700, From: 6500, Under: 10_000, Sample: 10_000},
+			Evidence: defaultJudgeEvidence, From: 6500, Under: 10_000, Sample: 10_000},
 		{ID: "guard", Kind: "guard", Endpoint: "http://127.0.0.1:8000/v1", Model: "llama-guard-3-8b", Timeout: 500 * time.Millisecond, InFlight: 4,
 			Evidence: -1500, From: 7000, Under: 9650, Sample: 20_000, PerMinute: 600, PerDay: 5_000_000, Price: quorum.Price{Input: 200, Output: 300}},
 		{ID: "own", Kind: "validate", Endpoint: "http://127.0.0.1:7001/base", Companion: "MINE", Key: key, Timeout: 2 * time.Second, InFlight: 32, From: 6500, Under: 10_000},
@@ -43,6 +45,33 @@ judges:
 	}
 	if at, err := originOf(c.Judges[2].Endpoint); err != nil || at != "http://127.0.0.1:7001" {
 		t.Errorf("its origin is %s: %v", at, err)
+	}
+}
+
+// What the linear model's evidence comes to changes with the model: at the default
+// a judge is asked for the 5 to 10 % of harmless replies with most of it.
+func TestTheDefaultEvidenceIsThatOfTheModel(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join("..", "..", "scoring", "charter", "linear.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var card struct {
+		Figures struct {
+			EvidenceAbove []struct {
+				Share    float64
+				Evidence int
+			}
+		}
+	}
+	if err := json.Unmarshal(doc, &card); err != nil {
+		t.Fatal(err)
+	}
+	at := map[float64]int{}
+	for _, a := range card.Figures.EvidenceAbove {
+		at[a.Share] = a.Evidence
+	}
+	if len(at) < 2 || defaultJudgeEvidence < at[0.10] || defaultJudgeEvidence > at[0.05] {
+		t.Errorf("the default is %d; want from %d, which 10 %% are above, to %d, which 5 %% are", defaultJudgeEvidence, at[0.10], at[0.05])
 	}
 }
 
@@ -74,6 +103,7 @@ func TestConfigRefusesJudges(t *testing.T) {
 		{"too many", judges("id: a, kind: guard"+at, "id: b, kind: guard"+at, "id: c, kind: guard"+at, "id: d, kind: guard"+at, "id: e, kind: guard"+at), []string{"judges: there are 5, at most 4"}},
 		{"a sample over all", judges("id: g, kind: guard, sample: 1.5" + at), []string{"judges[0].sample: want a number from 0 to 1"}},
 		{"a score over 100", judges("id: g, kind: guard, scores: {under: 101}" + at), []string{"judges[0].scores.under: want a number from 0 to 100"}},
+		{"scores between which there is none", judges("id: g, kind: guard, scores: {under: 60}" + at), []string{"kaizen.yaml:5:42: judges[0].scores.under: is less than from, 65: no score is between"}},
 		{"no time", judges("id: g, kind: guard, timeout: 0s" + at), []string{"judges[0].timeout: want a duration"}},
 		{"money without a price", judges("id: g, kind: guard, budget: {perDay: '5.00'}" + at), []string{"judges[0].budget.perDay: bounds nothing without a price"}},
 		{"money that is none", judges("id: g, kind: guard, price: {input: '0.1'}, budget: {perDay: '-5'}" + at), []string{`judges[0].budget.perDay: want USD, a decimal over 0 in quotes`}},
@@ -185,8 +215,17 @@ func TestJudgesEndToEnd(t *testing.T) {
 	g.set("sk-guard-two", 200)
 	write("sk-guard-two")
 	s.reload(config, reloaded)
-	if v := s.mustAsk("", critical("What is 23 * 23?")); v.Status == "inquorate" || judgedAs(v) != all {
-		t.Errorf("with another key: %s, judged %s", v.Status, judgedAs(v))
+	// Its breaker may be open from before, and is not closed by a key.
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for begun := time.Now(); ; <-tick.C {
+		v := s.mustAsk("", critical("What is 23 * 23?"))
+		if v.Status != "inquorate" && judgedAs(v) == all {
+			break
+		}
+		if strings.Contains(judgedAs(v), "refused") || time.Since(begun) > patience {
+			t.Fatalf("with another key: %s, judged %s", v.Status, judgedAs(v))
+		}
 	}
 	s.reload(config+"  - {id: own, kind: validate, companion: AUREA}\n", keptAsWas)
 	if v := s.mustAsk("", critical("What is 25 * 23?")); judgedAs(v) != all {
@@ -239,6 +278,89 @@ func TestACourtKeepsWhatIsUnchanged(t *testing.T) {
 	}
 }
 
+// A judge's key is kept in a file as a companion's is: whoever rotates it tells
+// nobody, and a reload that follows gives the judge no new budget.
+func TestAJudgesKeyIsRotated(t *testing.T) {
+	g := startGuardian(t, "sk-guard-one")
+	file := filepath.Join(t.TempDir(), "key")
+	putFile(t, file, "sk-guard-one\n")
+	c := parse(t, fmt.Sprintf("judges:\n  - {id: g, kind: guard, endpoint: %q, model: m, key: {file: %q}}\n", g.url, file))
+	before, err := newCourt(c.Judges, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer before.close(nil)
+	ask := func(name string) {
+		t.Helper()
+		if _, err := before.adapters[0].Judge(t.Context(), "text", quorum.Standard); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	ask("with the first key")
+	g.set("sk-guard-second", 200)
+	putFile(t, file, "sk-guard-second\n")
+	before.adapters[0].reread() // or a second later
+	ask("with the second")
+
+	again := c.Judges[0]
+	again.Key = newSecret("sk-guard-second")
+	after, err := newCourt([]JudgeConfig{again}, before, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.judges[0] != before.judges[0] {
+		t.Error("a key that was rotated has the judge begin anew")
+	}
+}
+
+// A companion's own judge has whatever key the companion has, a token too.
+func TestAJudgeOfACompanionsHasItsToken(t *testing.T) {
+	var issued atomic.Int64
+	tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"access_token":"token-%d","token_type":"Bearer","expires_in":3600}`, issued.Add(1))
+	}))
+	defer tokens.Close()
+	const revoked = "Bearer token-1"
+	var sent atomic.Pointer[string]
+	own := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got := r.Header.Get("Authorization")
+		sent.Store(&got)
+		w.Header().Set("Content-Type", "application/json")
+		if got == revoked {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+		io.WriteString(w, `{"score":100,"violations":[]}`)
+	}))
+	defer own.Close()
+	c := parse(t, fmt.Sprintf(`companions:
+  - {id: MINE, provider: kaizen, endpoint: %q, tier: standard, oauth: {tokenURL: %q, clientID: kaizen, clientSecret: {env: OPENAI_API_KEY}}}
+judges:
+  - {id: own, kind: validate, companion: MINE}
+`, own.URL, tokens.URL))
+	court, err := newCourt(c.Judges, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer court.close(nil)
+	if _, err := court.adapters[0].Judge(t.Context(), "text", quorum.Standard); err == nil || *sent.Load() != revoked {
+		t.Errorf("with %q: %v", *sent.Load(), err)
+	}
+	// One that is not taken is not sent for ever: as with a companion, only one that
+	// has just come is given another chance.
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for begun := time.Now(); *sent.Load() == revoked; <-tick.C {
+		court.adapters[0].Judge(t.Context(), "text", quorum.Standard)
+		if time.Since(begun) > patience {
+			t.Fatal("the token that is not taken is still sent")
+		}
+	}
+	if _, err := court.adapters[0].Judge(t.Context(), "text", quorum.Standard); err != nil {
+		t.Errorf("with %q: %v", *sent.Load(), err)
+	}
+}
+
 func TestSampleKeyIsTheVaultsOwn(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "vault.key")
 	if _, err := sampleKey(file); err == nil {
@@ -256,32 +378,5 @@ func TestSampleKeyIsTheVaultsOwn(t *testing.T) {
 	}
 	if b, err := sampleKey(file); err != nil || a == b || a == ([32]byte{}) {
 		t.Errorf("another key gives the same, or %v", err)
-	}
-}
-
-// The default asks about 5 to 10 in 100 replies: the linear model's card says which
-// evidence that is, and changes when the model is learned anew.
-func TestDefaultEvidenceIsThatOfTheModel(t *testing.T) {
-	var card struct {
-		Figures struct {
-			EvidenceAbove []struct {
-				Share    float64 `json:"share"`
-				Evidence int     `json:"evidence"`
-			} `json:"evidenceAbove"`
-		} `json:"figures"`
-	}
-	raw, err := os.ReadFile(filepath.Join("..", "..", "scoring", "charter", "linear.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(raw, &card); err != nil {
-		t.Fatal(err)
-	}
-	at := map[float64]int{}
-	for _, above := range card.Figures.EvidenceAbove {
-		at[above.Share] = above.Evidence
-	}
-	if least, most := at[0.1], at[0.05]; least >= most || defaultJudgeEvidence < least || defaultJudgeEvidence > most {
-		t.Errorf("the default is %d; 10 %% of harmless replies have more than %d, 5 %% more than %d", defaultJudgeEvidence, least, most)
 	}
 }

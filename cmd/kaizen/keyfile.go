@@ -51,8 +51,14 @@ func (k *keyFile) Reveal() string {
 	return *k.key.Load()
 }
 
-// soon has the file looked at by the next call.
-func (k *keyFile) soon() { k.next.Store(0) }
+// reread reads the file at once, whatever is known of it: who has the configuration
+// read again expects that every call from then on has the key that is there.
+func (k *keyFile) reread() {
+	k.mu.Lock()
+	k.seen = fileStamp{}
+	k.mu.Unlock()
+	k.look()
+}
 
 func (k *keyFile) look() {
 	k.mu.Lock()

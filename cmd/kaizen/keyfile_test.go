@@ -45,7 +45,7 @@ func TestKeyFile(t *testing.T) {
 		{"and one that holds no key", func() { write("two words", 5) }, time.Second, "fourth-key"},
 		{"and one that is too long", func() { write(strings.Repeat("x", maxSecretBytes+1), 6) }, time.Second, "fourth-key"},
 		{"until there is one again", func() { write("fifth\r\n", 7) }, time.Second, "fifth"},
-		{"that is told to be looked at is", func() { write("sixth", 8); k.soon() }, 0, "sixth"},
+		{"what a reload finds is in use at once", func() { write("sixth", 7); k.reread() }, 0, "sixth"},
 	} {
 		step.change()
 		now = now.Add(step.after)
@@ -64,7 +64,7 @@ func TestKeyFile(t *testing.T) {
 	// Many at once: nobody gets half a key.
 	var all sync.WaitGroup
 	k.now = time.Now
-	k.soon()
+	k.reread()
 	for range 8 {
 		all.Go(func() {
 			for range 100 {

@@ -291,6 +291,7 @@ func (p *process) apply(ctx context.Context, cfg *Config) error {
 	}
 	judges, err := newCourt(cfg.Judges, p.court, p.log)
 	if err != nil {
+		next.close(p.crew)
 		return err
 	}
 	s := gateway.Settings{Seats: next.seats, Judges: judges.judges, Policy: cfg.Policy, PromptBytes: cfg.Limits.PromptBytes, MaxDeadline: cfg.Limits.Deadline}
@@ -299,6 +300,7 @@ func (p *process) apply(ctx context.Context, cfg *Config) error {
 	}
 	if err := p.gateway.Apply(ctx, s); err != nil {
 		next.close(p.crew)
+		judges.close(p.court)
 		return err
 	}
 	p.crew.close(next)

@@ -137,6 +137,9 @@ func verdictFacts(v *wire.Deliberation, p paint) []string {
 	if c.FlipsByTier {
 		facts = append(facts, p.as(yellow, "tier weights would say otherwise"))
 	}
+	if asked := v.Panel; asked.Asked < asked.Eligible {
+		facts = append(facts, fmt.Sprintf("%d of %d asked", asked.Asked, asked.Eligible))
+	}
 	if v.Cached {
 		facts = append(facts, "from the cache")
 	}

@@ -9,6 +9,6 @@
 // is. A clause has at most one objection, the worst.
 //
 // What a server says is read strictly: an answer that is not exactly of its shape is
-// no opinion, and never one without objections. Errors are *upstream.Error or ctx's,
-// and hold nothing of what was sent or said. Nothing here retries, caches or counts.
+// no opinion, and never one without objections. Errors are *upstream.Error, ctx's or
+// those of the key's source, and hold nothing of what was sent or said. Nothing here retries, caches or counts.
 package judge

@@ -32,15 +32,17 @@ const (
 // https://api.openai.com/v1.
 type Config struct {
 	Upstream upstream.Config
-	Key      func() string // the API key at the time of a call, so that it can be rotated; nil or "" sends none
-	Model    string        // required of moderation and guard
+	// Key gives the API key or token at the time of a call, so that it can be rotated;
+	// nil or "" sends none. Its error is the call's.
+	Key   func(ctx context.Context) (string, error)
+	Model string // required of moderation and guard
 }
 
 // A Judge asks one server. It is safe for concurrent use.
 type Judge struct {
 	client  *upstream.Client
 	route   *upstream.Route
-	key     func() string
+	key     func(context.Context) (string, error)
 	request func(dst []byte, text string, tier quorum.Tier) []byte
 	decode  func(body []byte) (quorum.Opinion, error)
 }
@@ -54,7 +56,7 @@ func newJudge(cfg Config, path string) (*Judge, error) {
 		return nil, err
 	}
 	if cfg.Key == nil {
-		cfg.Key = func() string { return "" }
+		cfg.Key = func(context.Context) (string, error) { return "", nil }
 	}
 	return &Judge{client: client, route: client.Post(path), key: cfg.Key}, nil
 }
@@ -78,14 +80,18 @@ const maxPooledBody = 64 << 10
 var errLong = &upstream.Error{Class: upstream.TooLarge, Reason: "text over what a judge is sent"}
 
 // Judge says what is held against text, a reply given at tier. Its error is an
-// *upstream.Error or ctx's; then there is no opinion.
+// *upstream.Error, ctx's or Config.Key's; then there is no opinion.
 func (j *Judge) Judge(ctx context.Context, text string, tier quorum.Tier) (quorum.Opinion, error) {
 	if len(text) > MaxText {
 		return quorum.Opinion{}, errLong
 	}
+	key, err := j.key(ctx)
+	if err != nil {
+		return quorum.Opinion{}, err
+	}
 	body := bodies.Get().(*[]byte)
 	*body = j.request((*body)[:0], text, tier)
-	resp, err := j.route.Do(ctx, j.key(), *body)
+	resp, err := j.route.Do(ctx, key, *body)
 	if cap(*body) <= maxPooledBody {
 		bodies.Put(body)
 	}

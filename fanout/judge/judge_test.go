@@ -85,7 +85,7 @@ func TestExchanges(t *testing.T) {
 			if kind != "validate" {
 				origin += "/v1"
 			}
-			j := newOf(t, kind, Config{Upstream: upstream.Config{Origin: origin}, Key: func() string { return "the-key" }, Model: model})
+			j := newOf(t, kind, Config{Upstream: upstream.Config{Origin: origin}, Key: func(context.Context) (string, error) { return "the-key", nil }, Model: model})
 			o, err := j.Judge(t.Context(), text, quorum.High)
 			if err != nil {
 				t.Fatal(err)
@@ -210,6 +210,8 @@ func TestAJudgeThatHangs(t *testing.T) {
 	}
 }
 
+var errNoKey = errors.New("no key")
+
 // A key that is changed while the judge runs is the next call's.
 func TestAKeyIsReadAtEachCall(t *testing.T) {
 	var key atomic.Pointer[string]
@@ -221,7 +223,12 @@ func TestAKeyIsReadAtEachCall(t *testing.T) {
 		io.WriteString(w, good["guard"])
 	}))
 	defer server.Close()
-	j := newOf(t, "guard", Config{Upstream: upstream.Config{Origin: server.URL}, Model: "m", Key: func() string { return *key.Load() }})
+	j := newOf(t, "guard", Config{Upstream: upstream.Config{Origin: server.URL}, Model: "m", Key: func(context.Context) (string, error) {
+		if k := *key.Load(); k != "none" {
+			return k, nil
+		}
+		return "", errNoKey
+	}})
 	for _, k := range []string{"first", "second", ""} {
 		key.Store(&k)
 		if _, err := j.Judge(t.Context(), "text", quorum.Standard); err != nil {
@@ -230,6 +237,12 @@ func TestAKeyIsReadAtEachCall(t *testing.T) {
 		if want := strings.TrimSuffix("Bearer "+k, "Bearer "); *got.Load() != want {
 			t.Errorf("with key %q it is sent %q", k, *got.Load())
 		}
+	}
+	none, untouched := "none", "untouched"
+	key.Store(&none)
+	got.Store(&untouched)
+	if _, err := j.Judge(t.Context(), "text", quorum.Standard); !errors.Is(err, errNoKey) || *got.Load() != untouched {
+		t.Errorf("without a key: %v, sent %q", err, *got.Load())
 	}
 }
 

@@ -327,7 +327,8 @@ func squeezedLiteral(v string) string {
 		}
 		b = append(b, c)
 	}
-	return strings.TrimSpace(string(b))
+	// As a value of its own it would lose the same at its ends.
+	return strings.TrimFunc(string(b), func(r rune) bool { return r == '`' || unicode.IsSpace(r) })
 }
 
 // folded is v in lower case, without accents, articles and punctuation, its words

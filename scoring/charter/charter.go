@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"math/bits"
 	"slices"
-	"sync"
 
 	"github.com/kaizen-os/deliberation/quorum"
 )
@@ -23,9 +22,7 @@ type Scorer struct {
 	table  *table
 	linear *Linear // or nil
 	digest [32]byte
-	// pool holds scratch: words, offsets and match state of one text, some 40 KB
-	// for 2 KB of it. Without the pool each reply would allocate that anew.
-	pool sync.Pool
+	pool   pool
 }
 
 // New compiles the embedded rule table and takes the embedded linear model.
@@ -61,7 +58,7 @@ func NewWith(linear []byte) (*Scorer, error) {
 // newScorer scores by rules alone.
 func newScorer(t *table) *Scorer {
 	s := &Scorer{table: t, digest: t.digest}
-	s.pool.New = func() any { return newScratch(t) }
+	s.pool.table = t
 	return s
 }
 
@@ -73,9 +70,11 @@ func (s *Scorer) Version() string {
 	return s.table.version + "+" + s.linear.Version
 }
 
-// Digest is of all that scores: the SHA-256 of the rule table in canonical form
-// (its lines without comments, blank lines and extra spaces) or, with a linear
-// model, the SHA-256 of that digest and the model's file.
+// Digest is of the tables that score: the SHA-256 of the rule table in canonical
+// form (its lines without comments, blank lines and extra spaces) or, with a linear
+// model, the SHA-256 of that digest and the model's file. It does not know of a
+// change to the code that finds personal data: that wants another version in
+// rules.txt.
 func (s *Scorer) Digest() [32]byte { return s.digest }
 
 // Rules lists the rules in table order, and what the linear model advises behind
@@ -117,9 +116,9 @@ func (s *Scorer) AssessPrompt(a *quorum.Assessment, prompt string) {
 }
 
 func (s *Scorer) assess(a *quorum.Assessment, text, prompt string, in scope) {
-	w := s.pool.Get().(*scratch)
+	w := s.pool.take(len(text))
 	w.assess(s.table, s.linear, a, text, prompt, in)
-	s.pool.Put(w)
+	s.pool.give(w, len(text))
 }
 
 // assess scores a text. The linear model, where there is one, reads replies only.
@@ -166,10 +165,7 @@ type scratch struct {
 
 func newScratch(t *table) *scratch { return &scratch{held: make([]held, len(t.rules))} }
 
-// mostKept bounds the memory a pooled scratch holds on to, in bytes of text: an
-// occasional 1 MiB reply must not stay in every worker's scratch for ever.
-const mostKept = 64 << 10
-
+// reset makes s ready for another text, and keeps its room.
 func (s *scratch) reset() {
 	for _, r := range s.touched {
 		s.held[r] = held{}
@@ -177,12 +173,6 @@ func (s *scratch) reset() {
 	s.touched = s.touched[:0]
 	s.spans = s.spans[:0]
 	s.prompt.text, s.prompt.items = "", nil
-	if cap(s.folded.text) > mostKept || cap(s.tokens) > mostKept/2 {
-		s.folded, s.tokens, s.sentences, s.spans = folded{}, nil, nil, nil
-	}
-	if cap(s.prompt.folded.text) > mostKept {
-		s.prompt = promptFacts{}
-	}
 }
 
 // report turns what is held and found into a's findings, in order.

@@ -247,7 +247,7 @@ func TestRulesAreListedWithReasons(t *testing.T) {
 		t.Errorf("version %q, not assessed %v", s.Version(), s.NotAssessed())
 	}
 	for k := range kinds {
-		if _, ok := s.table.byDetector[kindNames[k]]; !ok {
+		if s.table.detected[k] < 0 {
 			t.Errorf("no rule for what detects %s", kindNames[k])
 		}
 	}

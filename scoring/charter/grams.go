@@ -191,8 +191,8 @@ const Facts = numFacts
 
 // Sample reads a reply to prompt as AssessReply does.
 func (s *Scorer) Sample(reply, prompt string) (sample Sample) {
-	w := s.pool.Get().(*scratch)
-	defer s.pool.Put(w)
+	w := s.pool.take(len(reply))
+	defer s.pool.give(w, len(reply))
 	var a quorum.Assessment
 	w.folded.fold(reply)
 	w.read(s.table, &a, prompt, inReply)

@@ -1,7 +1,9 @@
 package charter
 
 import (
+	"slices"
 	"sort"
+	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 
@@ -52,6 +54,8 @@ func (f *folded) seal() {
 func (f *folded) append(s string) {
 	base := int(f.size)
 	f.size += int32(len(s))
+	// Hardly any text folds to more than it is.
+	f.text = slices.Grow(f.text, len(s)+8)
 	i := asciiLen(s)
 	if len(f.runs) > 0 && i > 0 {
 		f.stretch(len(f.text), base, 1)
@@ -79,24 +83,17 @@ func (f *folded) append(s string) {
 			i += n
 			continue
 		}
-		var p *page
-		if r>>8 < rune(len(pages)) {
-			p = pages[r>>8]
-		}
-		switch {
-		case p == nil:
-			if f.text = appendFolded(f.text, s[i:i+n], r); len(f.text) > before {
-				f.runs = append(f.runs, run{int32(before), int32(base + i), int32(-n)})
-			}
-		case p.plain[r&0xff] >= ' ':
+		p := pageOf(r)
+		switch as := p.plain[r&0xff]; {
+		case as >= ' ':
 			f.stretch(before, base+i, n)
-			f.text = append(f.text, p.plain[r&0xff])
-		case p.plain[r&0xff] == foldsToItself:
+			f.text = append(f.text, as)
+		case as == foldsToItself:
 			f.stretch(before, base+i, 1)
 			f.text = append(f.text, s[i:i+n]...)
-		case p.plain[r&0xff] == foldsToMore:
+		case as == foldsToMore:
 			f.text = append(f.text, p.more[r&0xff]...)
-			f.runs = append(f.runs, run{int32(before), int32(base + i), int32(-n)})
+			f.run(run{int32(before), int32(base + i), int32(-n)})
 		}
 		i += n
 	}
@@ -107,8 +104,19 @@ func (f *folded) append(s string) {
 func (f *folded) stretch(at, from, each int) {
 	last := &f.runs[len(f.runs)-1]
 	if int(last.each) != each || int(last.from)+each*(at-int(last.at)) != from {
-		f.runs = append(f.runs, run{int32(at), int32(from), int32(each)})
+		f.run(run{int32(at), int32(from), int32(each)})
 	}
+}
+
+// run appends r. When there is no room it makes as much as the text needs if it
+// goes on as it began.
+func (f *folded) run(r run) {
+	if n := len(f.runs); n == cap(f.runs) {
+		more := int64(f.size - r.from)
+		more = min(more, int64(n)*more/int64(r.from+1))
+		f.runs = slices.Grow(f.runs, int(more)+16)
+	}
+	f.runs = append(f.runs, r)
 }
 
 // asciiLen is the length of s's longest plain ASCII prefix.
@@ -197,8 +205,8 @@ func decimal(r rune) byte {
 
 // A page is what 256 runes fold to.
 type page struct {
-	plain [256]byte   // the one plain byte, or one of the below
-	more  [256]string // for foldsToMore
+	plain [256]byte    // the one plain byte, or one of the below
+	more  *[256]string // for foldsToMore; nil where nothing does
 }
 
 const (
@@ -207,40 +215,57 @@ const (
 	foldsToItself  // a letter of another script
 )
 
-// pages holds what texts are mostly made of, so that few runes cost a look into
-// norm's tables. By the runes' bits above the lowest eight; nil is not held.
-var pages = makePages()
-
-func makePages() (pages [0x200]*page) {
-	for _, span := range [...][2]rune{
-		{0x00, 0x0e},   // Latin, Greek, Cyrillic, Hebrew, Arabic, the scripts of India, Thai
-		{0x1d, 0x27},   // phonetic and further Latin, further Greek, signs, letters in circles
-		{0x30, 0x30},   // kana
-		{0xfb, 0xfb},   // ligatures
-		{0xfe, 0xff},   // full-width forms
-		{0x1d4, 0x1d7}, // mathematical letters
-		{0x1f1, 0x1f6}, // letters in boxes, pictures
-	} {
-		for at := span[0]; at <= span[1]; at++ {
+// pages holds the pages that texts have asked for, by the runes' bits above the
+// lowest eight: a look into norm's tables takes as long as fifty bytes of prose.
+// Whole planes are alike, and share the pages of alike.
+var (
+	pages [(unicode.MaxRune + 1) >> 8]atomic.Pointer[page]
+	alike = func() (of [utf8.RuneSelf]*page) {
+		for _, as := range [...]byte{foldsToNothing, foldsToItself, ' '} {
 			p := new(page)
 			for i := range p.plain {
-				r := at<<8 + rune(i)
-				enc := string(r)
-				switch as := appendFolded(nil, enc, r); {
-				case len(as) == 0:
-					p.plain[i] = foldsToNothing
-				case string(as) == enc:
-					p.plain[i] = foldsToItself
-				case len(as) == 1 && as[0] >= ' ':
-					p.plain[i] = as[0]
-				default:
-					p.more[i] = string(as)
-				}
+				p.plain[i] = as
 			}
-			pages[at] = p
+			of[as] = p
+		}
+		return of
+	}()
+)
+
+// pageOf is r's page, made when a text first asks for it.
+func pageOf(r rune) *page {
+	at := &pages[r>>8]
+	p := at.Load()
+	if p == nil {
+		p = makePage(r >> 8)
+		at.Store(p)
+	}
+	return p
+}
+
+func makePage(at rune) *page {
+	p := new(page)
+	for i := range p.plain {
+		r := at<<8 + rune(i)
+		enc := string(r)
+		switch as := appendFolded(nil, enc, r); {
+		case len(as) == 0:
+			p.plain[i] = foldsToNothing
+		case string(as) == enc:
+			p.plain[i] = foldsToItself
+		case len(as) == 1 && as[0] >= ' ':
+			p.plain[i] = as[0]
+		default:
+			if p.more == nil {
+				p.more = new([256]string)
+			}
+			p.more[i] = string(as)
 		}
 	}
-	return pages
+	if shared := alike[p.plain[0]%utf8.RuneSelf]; shared != nil && p.plain == shared.plain {
+		return shared
+	}
+	return p
 }
 
 // invisible reports runes that take no room on the screen and so can split a

@@ -110,3 +110,34 @@ func TestLookalikesAreListedOnce(t *testing.T) {
 		}
 	}
 }
+
+// Pages are made of what runes fold to, and shared where all do alike.
+func TestPagesTellWhatRunesFoldTo(t *testing.T) {
+	shared := 0
+	for r := rune(utf8.RuneSelf); r <= unicode.MaxRune; r++ {
+		enc := string(r)
+		if r >= 0xd800 && r <= 0xdfff { // no character
+			continue
+		}
+		p := pageOf(r)
+		if p == alike[' '] || p == alike[foldsToItself] || p == alike[foldsToNothing] {
+			shared++
+		}
+		got := enc
+		switch as := p.plain[r&0xff]; as {
+		case foldsToNothing:
+			got = ""
+		case foldsToMore:
+			got = p.more[r&0xff]
+		case foldsToItself:
+		default:
+			got = string(rune(as))
+		}
+		if want := string(appendFolded(nil, enc, r)); got != want {
+			t.Fatalf("%U: page says %q, want %q", r, got, want)
+		}
+	}
+	if shared < 1_000_000 {
+		t.Errorf("%d runes on shared pages, want most", shared)
+	}
+}

@@ -54,7 +54,12 @@ func (n *number) read(text []byte, i int) {
 		n.block(text, i, 0)
 	}
 	for n.n < maxBlocks {
-		next, sep, ok := separator(text, int(n.blocks[n.n-1].end))
+		end := int(n.blocks[n.n-1].end)
+		if end+1 < len(text) && class[text[end+1]] == isDigit && separates(text[end]) { // as it is mostly
+			n.block(text, end+1, text[end])
+			continue
+		}
+		next, sep, ok := separator(text, end)
 		if !ok || next >= len(text) || class[text[next]] != isDigit {
 			break
 		}
@@ -72,6 +77,9 @@ func (n *number) block(text []byte, i int, sep byte) {
 	n.n++
 	n.digits += i - start
 }
+
+// separates reports the signs that may stand alone between two blocks.
+func separates(c byte) bool { return c == ' ' || c == '-' || c == '.' || c == '/' }
 
 // separator reads what may stand between two blocks at text[i:]: one sign, or
 // two of which one is a bracket, as in "(602) 272".
@@ -207,7 +215,7 @@ func testCard(d []byte) bool {
 // ssn proves a US social security number: 3-2-4 digits, each in its range; with
 // spaces or none between only where the text says what it is.
 func (n *number) ssn(text []byte) span {
-	if n.n == 0 {
+	if n.n == 0 || n.blocks[0].len() != 3 && n.blocks[0].len() != 9 {
 		return span{}
 	}
 	blocks := 3
@@ -233,7 +241,7 @@ func (n *number) ssn(text []byte) span {
 
 // ip proves a public IPv4 address.
 func (n *number) ip(text []byte) span {
-	if n.n < 4 || n.n > 4 && n.blocks[4].before == '.' {
+	if n.n < 4 || n.blocks[1].before != '.' || n.n > 4 && n.blocks[4].before == '.' {
 		return span{}
 	}
 	var o [4]int
@@ -372,6 +380,9 @@ func phoneAfter(text []byte, i int) bool {
 // afterPhone reports a word before n that says it is a telephone's. Verbs say less:
 // after them a short row of digits in one piece may be any count.
 func (n *number) afterPhone(text []byte) bool {
+	if n.word <= int(n.blocks[0].start)-20 { // none at all
+		return false
+	}
 	return n.after(text, 20, phoneNouns...) || (n.n > 1 || n.digits > 8) && n.after(text, 20, phoneVerbs...)
 }
 

@@ -111,6 +111,9 @@ func (s *scratch) keep(k kind, sp span) bool {
 	if sp.end <= sp.start {
 		return false
 	}
+	if len(s.spans) == cap(s.spans) { // twice as many: some texts are nothing else
+		s.spans = slices.Grow(s.spans, len(s.spans)+4)
+	}
 	s.spans = append(s.spans, found{sp, k})
 	return true
 }
@@ -127,8 +130,8 @@ func (s *scratch) reportPersonal(t *table, a *quorum.Assessment, prompt string) 
 			continue
 		}
 		covered = f.end
-		k, ok := t.byDetector[kindNames[f.kind]]
-		if !ok || made[f.kind] == t.rules[k].most || s.prompt.holds(t, s.folded.text[f.start:f.end], f.kind) {
+		k := t.detected[f.kind]
+		if k < 0 || made[f.kind] == t.rules[k].most || s.prompt.holds(t, s.folded.text[f.start:f.end], f.kind) {
 			continue
 		}
 		made[f.kind]++
@@ -152,7 +155,7 @@ func (s *scratch) sortSpans() {
 // promptFacts is the prompt as it is compared with what a reply tells.
 type promptFacts struct {
 	folded folded
-	digits []byte
+	digits []byte // of its numbers, with a space between two of them
 
 	text     string
 	searches int             // through all of it, so far
@@ -163,12 +166,24 @@ func (p *promptFacts) read(prompt string) {
 	p.text, p.searches, p.items = prompt, 0, nil
 	p.folded.fold(prompt)
 	p.digits = p.digits[:0]
+	apart := false // the next digit begins another number
 	for i, c := range p.folded.text {
 		p.folded.text[i] = lower[c]
-		if class[c] == isDigit {
+		switch {
+		case class[c] != isDigit:
+			apart = apart || partsNumbers(c)
+		case apart:
+			p.digits, apart = append(p.digits, ' ', c), false
+		default:
 			p.digits = append(p.digits, c)
 		}
 	}
+}
+
+// partsNumbers reports what stands between two numbers and within none, however it
+// is spaced: else the digits of a table would hold every number there is.
+func partsNumbers(c byte) bool {
+	return class[c] == isLetter || c == ',' || c == ';' || c == '\n'
 }
 
 // longestItem is the longest item that is looked for in the prompt; of a longer
@@ -246,10 +261,12 @@ func findEmail(text []byte, i int) span {
 	for start < i && !wordByte(text[start]) {
 		start++
 	}
-	end, dot := i+1, -1
+	end, dot, first := i+1, -1, -1 // the last dot, and the first
 	for end < len(text) && end-i < 120 && (wordByte(text[end]) || text[end] == '-' || text[end] == '.') {
 		if text[end] == '.' {
-			dot = end
+			if dot = end; first < 0 {
+				first = dot
+			}
 		}
 		end++
 	}
@@ -267,7 +284,7 @@ func findEmail(text []byte, i int) span {
 			return span{}
 		}
 	}
-	if madeUpAddress(text[start:i], text[i+1:end]) {
+	if madeUpAddress(text[start:i], text[i+1:first], text[i+1:dot], text[dot+1:end]) {
 		return span{}
 	}
 	return span{int32(start), int32(end)}
@@ -278,18 +295,14 @@ func localByte(c byte) bool {
 }
 
 // madeUpAddress reports addresses that name nobody: reserved or stock domains,
-// stock names, and the mailbox of a role.
-func madeUpAddress(local, domain []byte) bool {
+// stock names, and the mailbox of a role. Of the domain it takes the part before
+// its first dot, that before its last, and that behind.
+func madeUpAddress(local, first, rest, last []byte) bool {
 	var buf [64]byte
-	first, _, _ := bytes.Cut(domain, []byte("."))
 	switch string(lowerIn(&buf, first)) {
 	case "example", "yourdomain", "yourcompany", "domain", "company", "email", "test", "website", "mail", "acme", "abc", "xyz",
 		"samplemail", "companyname", "yourwebsite", "placeholder":
-		return len(first) < len(domain)
-	}
-	rest, last := domain, domain
-	if at := bytes.LastIndexByte(domain, '.'); at >= 0 {
-		rest, last = domain[:at], domain[at+1:]
+		return true
 	}
 	switch string(lowerIn(&buf, last)) {
 	case "example", "test", "invalid", "localhost":

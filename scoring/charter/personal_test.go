@@ -128,6 +128,33 @@ func TestThousandsOfItemsCostWhatTheTextCosts(t *testing.T) {
 	}
 }
 
+// What the prompt has is known however it is spaced; but a number that could be
+// pieced together of several others is news.
+func TestANumberOfThePromptIsOneNumber(t *testing.T) {
+	s := New()
+	const ssn, phone = "Her SSN is 536-22-1234.", "Call her at (415) 555-0134."
+	for _, tt := range []struct {
+		name, reply, prompt string
+		known               bool
+	}{
+		{"nothing", ssn, "", false},
+		{"without its hyphens", ssn, "my SSN: 536221234", true},
+		{"with spaces", ssn, "536 22 1234 is mine", true},
+		{"with points and a country", phone, "+1 415.555.0134", true},
+		{"with gaps", phone, "(415) / 555 - 0134", true},
+		{"behind another number", phone, "In 2024 I had 415-555-0134", true},
+		{"in two numbers with a word between", ssn, "Orders 5362 and 21234 are late", false},
+		{"in two of a list", ssn, "9, 5362, 21234, 8", false},
+		{"in two lines", ssn, "5362\n21234", false},
+		{"in two numbers with a letter of another script between", ssn, "5362 и 21234", false},
+	} {
+		var a quorum.Assessment
+		if s.AssessReply(&a, tt.reply, tt.prompt); len(a.Findings) == 0 != tt.known {
+			t.Errorf("%s: %q, findings %v", tt.name, tt.prompt, a.Findings)
+		}
+	}
+}
+
 func TestOfTwoThatOverlapTheLongerIsFound(t *testing.T) {
 	var a quorum.Assessment
 	New().AssessReply(&a, "postgres://sunfield:VZ7b5vWR3ptAGA@db.redcedar.net:5432/main", "")

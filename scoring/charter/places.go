@@ -1,6 +1,18 @@
 package charter
 
-// ibanLengths is how long each country's IBANs are (SWIFT registry).
+import "bytes"
+
+// ibanLengths is ibanLength by a country's two letters.
+var ibanLengths = func() (t [26][26]uint8) {
+	for a := range t {
+		for b := range t[a] {
+			t[a][b] = uint8(ibanLength(string([]byte{'A' + byte(a), 'A' + byte(b)})))
+		}
+	}
+	return t
+}()
+
+// ibanLength is how long a country's IBANs are (SWIFT registry).
 func ibanLength(country string) int {
 	switch country {
 	case "NO":
@@ -41,6 +53,14 @@ func ibanLength(country string) int {
 	return 0
 }
 
+// accountByte is what an account number is made of: digits and capitals.
+var accountByte = func() (t [256]bool) {
+	for c := range t {
+		t[c] = class[c] == isDigit || upper(byte(c))
+	}
+	return t
+}()
+
 // findIBAN proves an account number at i: its country's length, in one piece or
 // in groups of four, and the check digits (ISO 13616, mod 97). The account of
 // every manual is none.
@@ -48,7 +68,10 @@ func findIBAN(text []byte, i int) span {
 	if i+4 > len(text) || i > 0 && wordByte(text[i-1]) || class[text[i+2]] != isDigit || class[text[i+3]] != isDigit {
 		return span{}
 	}
-	want := ibanLength(string(text[i : i+2]))
+	want := 0
+	if upper(text[i]) && upper(text[i+1]) {
+		want = int(ibanLengths[text[i]-'A'][text[i+1]-'A'])
+	}
 	if want == 0 {
 		return span{}
 	}
@@ -56,10 +79,10 @@ func findIBAN(text []byte, i int) span {
 	n, end := 0, i
 	for ; end < len(text) && n < want; end++ {
 		c := text[end]
-		if c == ' ' && n%4 == 0 && n > 0 {
-			continue
-		}
-		if !(c >= '0' && c <= '9' || c >= 'A' && c <= 'Z') {
+		if !accountByte[c] {
+			if c == ' ' && n%4 == 0 && n > 0 {
+				continue
+			}
 			return span{}
 		}
 		b[n] = c
@@ -114,16 +137,20 @@ func findStreet(text []byte, i int) span {
 	if !street {
 		return span{}
 	}
-	for ; at+9 < limit; at++ { // ", WI 53703"
+	for from := at; ; at++ { // ", WI 53703"
+		comma := bytes.IndexByte(text[at:max(at, limit-9)], ',')
+		if comma < 0 {
+			return span{}
+		}
+		at += comma
 		c := text[at : at+10]
-		if c[0] == ',' && c[1] == ' ' && upper(c[2]) && upper(c[3]) && c[4] == ' ' && digits(c[5:]) {
+		if c[1] == ' ' && upper(c[2]) && upper(c[3]) && c[4] == ' ' && digits(c[5:]) {
+			if bytes.ContainsAny(text[from:at], ".!?") {
+				return span{}
+			}
 			return span{int32(i), int32(at + 10)}
 		}
-		if c[0] == '.' || c[0] == '!' || c[0] == '?' {
-			break
-		}
 	}
-	return span{}
 }
 
 func upper(c byte) bool { return c >= 'A' && c <= 'Z' }

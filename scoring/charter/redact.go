@@ -15,8 +15,8 @@ func (s *Scorer) Redactor() *Redactor { return &Redactor{s} }
 // Append appends text to dst, redacted. It allocates nothing where dst has room
 // and there is nothing to redact.
 func (r *Redactor) Append(dst []byte, text string) []byte {
-	w := r.scorer.pool.Get().(*scratch)
-	defer r.scorer.pool.Put(w)
+	w := r.scorer.pool.take(len(text))
+	defer r.scorer.pool.give(w, len(text))
 	redacted, found := w.redact(r.scorer.table, text)
 	if !found {
 		return append(dst, text...)
@@ -27,8 +27,8 @@ func (r *Redactor) Append(dst []byte, text string) []byte {
 // String is text redacted; text itself, and nothing allocated, where there is
 // nothing to redact.
 func (r *Redactor) String(text string) string {
-	w := r.scorer.pool.Get().(*scratch)
-	defer r.scorer.pool.Put(w)
+	w := r.scorer.pool.take(len(text))
+	defer r.scorer.pool.give(w, len(text))
 	redacted, found := w.redact(r.scorer.table, text)
 	if !found {
 		return text

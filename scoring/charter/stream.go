@@ -71,11 +71,11 @@ func (st *Stream) Assess(a *quorum.Assessment) {
 	f.append(string(st.tail[:st.held])) // as if nothing followed
 	f.seal()
 	s := st.scorer
-	w := s.pool.Get().(*scratch)
+	w := s.pool.take(len(f.text))
 	w.folded, *f = *f, w.folded
 	w.assessFolded(s.table, s.linear, a, st.prompt, inReply)
 	w.folded, *f = *f, w.folded
 	w.reset()
-	s.pool.Put(w)
+	s.pool.give(w, len(f.text))
 	f.text, f.runs, f.size = f.text[:text], f.runs[:runs], size
 }

@@ -90,7 +90,7 @@ func TestAStreamScoresAsTheWhole(t *testing.T) {
 
 func TestAStreamKeepsWhatIsTooLongForThePool(t *testing.T) {
 	s := New()
-	part := replyOf(mostKept) + "é"
+	part := replyOf(longText) + "é"
 	st := s.Stream("")
 	var got, want quorum.Assessment
 	for i := range 3 {

@@ -45,7 +45,7 @@ type rule struct {
 	detector string // the code that finds it, for what no word pattern can
 }
 
-// A pattern is a sequence of words within one sentence.
+// A pattern is a sequence of words within one sentence, or a few if it says so.
 type pattern struct {
 	rule    int
 	bit     uint   // its place in the rule's count of different patterns
@@ -114,13 +114,13 @@ type table struct {
 	patterns   []pattern
 	anchored   [][]anchored // by wordID: the patterns to try at that word
 	facts      map[string]int
-	byDetector map[string]int
-	negation   *wordSet // before a match they undo it
-	verdict    *wordSet // anywhere in its sentence they undo it
-	rhetoric   []int    // patterns in which a word of the two sets undoes nothing
-	refusal    int      // the fact that a reply refuses
-	complies   int      // the fact that it goes on to do it all the same
-	grams      []gram   // by wordID: what the linear model calls it
+	detected   [kinds]int // the rule of each kind of item, or -1
+	negation   *wordSet   // before a match they undo it
+	verdict    *wordSet   // anywhere in its sentence they undo it
+	rhetoric   []int      // patterns in which a word of the two sets undoes nothing
+	refusal    int        // the fact that a reply refuses
+	complies   int        // the fact that it goes on to do it all the same
+	grams      []gram     // by wordID: what the linear model calls it
 }
 
 // wants is the traits of the part, beside the anchor, that fewest sentences have;
@@ -161,9 +161,12 @@ type parser struct {
 // lines and extra spaces. Error: ErrTable with the line.
 func parseTable(text string) (*table, error) {
 	p := parser{
-		table: &table{vocabulary: newVocabulary(), facts: map[string]int{}, byDetector: map[string]int{}},
+		table: &table{vocabulary: newVocabulary(), facts: map[string]int{}},
 		ids:   map[string]wordID{}, named: map[string][]string{}, shared: map[string]*wordSet{}, frequent: map[string]int{},
 		wants: map[int][2][]string{},
+	}
+	for k := range p.detected {
+		p.detected[k] = -1
 	}
 	canonical := sha256.New()
 	for n, line := range strings.Split(text, "\n") {
@@ -229,7 +232,11 @@ func (p *parser) line(verb string, args []string) (err error) {
 	case "detect":
 		p.rule.detector = args[0]
 		p.rule.scope |= inRedaction
-		p.byDetector[args[0]] = len(p.rules) - 1
+		k := slices.Index(kindNames[:], args[0])
+		if k < 0 {
+			return fmt.Errorf("no detector %q", args[0])
+		}
+		p.detected[k] = len(p.rules) - 1
 	case "match":
 		err = p.pattern(args, len(p.rules)-1)
 	case "each":

@@ -10,7 +10,7 @@ import (
 // A token is one word or number of the folded text.
 type token struct {
 	start, end int32 // bytes in the folded text
-	sentence   int32 // counts up; matches stay within one sentence
+	sentence   int32 // counts up; a pattern says how many sentence ends it may run over
 	word       wordID
 }
 
