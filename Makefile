@@ -18,7 +18,7 @@ PLAIN  = ./bench/... ./scoring/...
 # The race detector needs a C compiler.
 RACE := $(shell $(GO) env CGO_ENABLED | grep -q 1 && command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null 2>&1 && echo -race)
 
-.PHONY: build run test race fuzz fuzz-short crash bench interop observe gobench eval charter-eval charter-train lint vuln smoke check clean help
+.PHONY: build run test race fuzz fuzz-short crash bench interop observe clients gobench eval charter-eval charter-train lint vuln smoke check clean help
 
 build:      ## compile ./kaizen
 	$(GO) build -o kaizen ./cmd/kaizen
@@ -56,6 +56,11 @@ interop:    ## the ledger judged by other people's code (a module of its own: be
 observe:    ## the gateway watched by a real OpenTelemetry Collector and Prometheus (a module of its own: bench/observe)
 	@command -v prometheus >/dev/null && command -v promtool >/dev/null || { echo "prometheus and promtool are not there: .ci/prometheus unpacks them from Debian's package"; exit 1; }
 	cd bench/observe && $(GO) vet ./... && "$$(cd ../.. && $(GO) tool -n staticcheck)" ./... && $(GO) test -count=1 -timeout 20m ./...
+
+clients:    ## other people's clients ask the gateway, and their types are its companions (bench/clients; needs npm and curl)
+	@for tool in npm curl; do command -v $$tool >/dev/null || { echo "$$tool is not there: apt-get install $$tool"; exit 1; }; done
+	cd bench/clients/node && { test node_modules/.package-lock.json -nt package-lock.json || npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; }
+	cd bench/clients && $(GO) vet ./... && "$$(cd ../.. && $(GO) tool -n staticcheck)" ./... && $(GO) test -count=1 ./...
 
 gobench:    ## benchmarks of each stage (BENCHTIME=1s)
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...

@@ -197,7 +197,7 @@ func TestProvidersErrors(t *testing.T) {
 			for i, prompt := range []string{product, "And again?"} {
 				c, err := client.Chat.Completions.New(t.Context(), openai.ChatCompletionNewParams{Model: "kaizen/research",
 					Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(prompt)}},
-					option.WithJSONSet("kaizen", map[string]any{"wait": "all", "include": []string{"ballots"}, "deadlineMs": 5000}))
+					option.WithJSONSet("kaizen", map[string]any{"wait": "all", "include": []string{"ballots"}}))
 				if err != nil {
 					t.Fatal(err, whole(err))
 				}

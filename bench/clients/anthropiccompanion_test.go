@@ -58,7 +58,7 @@ func (c *companion) failAnthropic(w http.ResponseWriter, status int) {
 	kind := "api_error"
 	switch status {
 	case http.StatusTooManyRequests:
-		w.Header().Set("Retry-After", "7")
+		w.Header().Set("Retry-After", "60")
 		kind = "rate_limit_error"
 	case http.StatusUnauthorized:
 		kind = "authentication_error"

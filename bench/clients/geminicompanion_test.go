@@ -84,7 +84,7 @@ func (c *companion) failGemini(w http.ResponseWriter, status int) {
 	switch status {
 	case http.StatusTooManyRequests:
 		e.Status = "RESOURCE_EXHAUSTED"
-		e.Details = []map[string]any{{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"}}
+		e.Details = []map[string]any{{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "60s"}}
 	case http.StatusUnauthorized:
 		e.Status = "UNAUTHENTICATED"
 	}

@@ -45,6 +45,8 @@ func knowing(id string, q *question) says {
 		return says{fails: 400}
 	case strings.Contains(q.system, "You are voting on a motion"):
 		return says{text: `{"answer":"approve","rationale":"It can be undone."}`}
+	case len(q.tools) > 0 && q.tools[0].name == "json": // how some clients ask for a schema
+		return says{calls: []call{{"id_of_" + id, "json", `{"product":391,"factors":[17,23]}`}}}
 	case said.role == "tool":
 		return says{text: "It is " + said.text + " in Paris."}
 	case len(q.tools) > 0 && q.choice != "none" && strings.Contains(said.text, "weather"):

@@ -63,7 +63,7 @@ func (c *companion) failOpenAI(w http.ResponseWriter, status int) {
 	e := shared.ErrorObject{Message: "not now", Type: "server_error"}
 	switch status {
 	case http.StatusTooManyRequests:
-		w.Header().Set("Retry-After", "7")
+		w.Header().Set("Retry-After", "60")
 		e = shared.ErrorObject{Message: "slow down", Type: "requests", Code: "rate_limit_exceeded"}
 	case http.StatusUnauthorized:
 		e = shared.ErrorObject{Message: "who?", Type: "invalid_request_error", Code: "invalid_api_key"}
