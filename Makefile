@@ -37,8 +37,8 @@ race:       ## all tests with the race detector
 fuzz:       ## every fuzz target for FUZZTIME (1m)
 	.ci/fuzz $(FUZZTIME)
 
-fuzz-short: ## fuzz targets for a few seconds each, as many as go into ninety seconds
-	.ci/fuzz 5s 90
+fuzz-short: ## fuzz targets for a few seconds each, as many as go into a minute
+	.ci/fuzz 5s 60
 
 crash:      ## kill the gateway under load, CRASH_ROUNDS (200) times; crash, fail and damage the stores, CRASH_TRIALS (60) times each
 	@command -v strace >/dev/null || { echo "strace is not there, and fails system calls here: apt-get install strace"; exit 1; }
