@@ -207,3 +207,20 @@ func TestAnAgentsKeyHoldsForItsTools(t *testing.T) {
 		t.Errorf("GET %s: %d", mcpPath, resp.status)
 	}
 }
+
+// What a tool answers is the caller's own, also where a companion had an error: only
+// what failed is told without personal data.
+func TestAToolsAnswerIsLeftAsItIs(t *testing.T) {
+	t.Parallel()
+	const text = "json: cannot unmarshal; write to petra.haddad@northgatemail.com"
+	r := start(t, setup{panel: panelOf(t, says(text), says(text), fails(http.StatusInternalServerError))})
+	s, err := agent(t, r, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d wire.Deliberation
+	said := useTool(t.Context(), t, s, "deliberate", map[string]any{"prompt": "Whom do I tell? petra.haddad@northgatemail.com?", "kind": "text", "wait": "all", "ballots": true}, &d)
+	if d.Answer != text || !strings.Contains(said, text) || ballot(t, &d, "ZENITH").Outcome != "error" {
+		t.Errorf("answer %q, told as %q", d.Answer, said)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/valyala/fasthttp"
 
@@ -53,19 +54,33 @@ func (g *Gateway) redactMCP(resp *fasthttp.Response) {
 	body := resp.Body()
 	switch {
 	case resp.StatusCode() >= 400 && !bytes.HasPrefix(body, []byte("{")):
-		resp.SetBodyString(g.libraryWords(string(body)))
-	case resp.StatusCode() >= 400, bytes.Contains(body, []byte(`"error"`)), bytes.Contains(body, []byte(`"isError":true`)):
+		resp.SetBodyString(g.foreignWords(string(body)))
+	case resp.StatusCode() >= 400 || failedMCP(body):
 		if clean, err := g.redactJSON(body); err == nil {
 			resp.SetBody(clean)
 		} else {
-			resp.SetBodyString(g.libraryWords(string(body)))
+			resp.SetBodyString(g.foreignWords(string(body)))
 		}
 	}
 }
 
-// libraryWords is an error redacted that a library has put in its words. Of what
+// failedMCP reports whether a message says that a request or a tool failed. What a
+// tool did answer is the caller's own, whatever words are in it. Several messages in
+// one body, or what cannot be read, count as failed: nothing is quoted by mistake.
+func failedMCP(body []byte) bool {
+	var said struct {
+		Error  jsontext.Value `json:"error"`
+		Result struct {
+			IsError bool `json:"isError"`
+		} `json:"result"`
+	}
+	err := json.Unmarshal(body, &said)
+	return err != nil || len(said.Error) > 0 || said.Result.IsError
+}
+
+// foreignWords is an error redacted that a library has put in its words. Of what
 // it could not read it quotes the beginning, by which nobody can tell what it is.
-func (g *Gateway) libraryWords(said string) string {
+func (g *Gateway) foreignWords(said string) string {
 	for _, quotes := range [...]string{"malformed payload", "unmarshaling", "cannot unmarshal"} {
 		if at := strings.Index(said, quotes); at >= 0 {
 			said = said[:at] + "this is not what the protocol says"
@@ -88,7 +103,7 @@ func (g *Gateway) redactJSON(body []byte) ([]byte, error) {
 		kind, length := from.StackIndex(from.StackDepth())
 		name := kind == '{' && length%2 == 1
 		if tok.Kind() == '"' && !name && !id {
-			tok = jsontext.String(g.libraryWords(tok.String()))
+			tok = jsontext.String(g.foreignWords(tok.String()))
 		}
 		id = name && from.StackDepth() == 1 && tok.String() == "id"
 		if err := to.WriteToken(tok); err != nil {
